@@ -1,0 +1,56 @@
+"""Live state of an endpoint: plain attributes, written by the data plane and by discovery in one process.
+
+Nothing here waits or decides when to probe; it only remembers and answers questions.
+"""
+
+SMOOTHING = 0.2
+"""Weight of the newest first-byte time in the moving average."""
+
+
+class EndpointState:
+    """What is known of one endpoint right now. It outlives snapshots."""
+
+    __slots__ = (
+        "name", "is_up", "in_flight", "first_byte_ms", "requests", "failures", "tokens",
+        "models", "last_error", "last_error_at", "listed_at", "listing_ms",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_up: bool | None = None
+        """None until the first attempt or listing has told."""
+        self.in_flight = 0
+        self.first_byte_ms: float | None = None
+        """Exponentially weighted mean of the time to the first byte of an answer."""
+        self.requests = 0
+        self.failures = 0
+        self.tokens = 0
+        """Tokens in and out that its answers have reported."""
+        self.models = 0
+        self.last_error: str | None = None
+        """Public text of the newest failure; kept after recovery, cleared by nothing."""
+        self.last_error_at: float | None = None
+        """Seconds since 1970."""
+        self.listed_at: float | None = None
+        """When its models were last listed with success, seconds since 1970."""
+        self.listing_ms: float | None = None
+
+    def on_answer(self, first_byte_ms: float) -> None:
+        """Takes note of an answer's first byte."""
+        self.is_up = True
+        known = self.first_byte_ms
+        self.first_byte_ms = (
+            first_byte_ms if known is None else known + SMOOTHING * (first_byte_ms - known)
+        )
+
+    def on_failure(self, text: str, *, at: float, reached: bool) -> None:
+        """Takes note of a failure; `reached` is False when no connection could be made."""
+        self.failures += 1
+        self.last_error, self.last_error_at = text, at
+        if not reached:
+            self.is_up = False
+
+    def on_listing(self, *, models: int, at: float, took_ms: float) -> None:
+        """Takes note of a successful listing."""
+        self.is_up = True
+        self.models, self.listed_at, self.listing_ms = models, at, took_ms

@@ -1,0 +1,50 @@
+"""The record: the facts of one finished exchange, the only thing that travels up from the data plane.
+
+It never holds a secret, a prompt or an answer.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["ok", "refused", "failed", "cancelled", "truncated"]
+"""How an exchange ended.
+
+`ok`: the endpoint's whole answer, whatever its status, reached the client. `refused`: we answered with an
+error that is the client's or ours. `failed`: an endpoint failed before the client had a byte. `truncated`: it
+failed after. `cancelled`: the client left first.
+"""
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The facts of one finished exchange."""
+
+    id: str
+    """Our request id, also sent as `x-request-id`."""
+    at: float
+    """When the request's head was complete, seconds since 1970."""
+    operation: str
+    """Name of the operation's row, or `-` where none was recognised."""
+    method: str = "-"
+    path: str = "-"
+    """Without the query, which may hold a secret."""
+    model: str | None = None
+    endpoint: str | None = None
+    status: int
+    outcome: Outcome
+    stream: bool = False
+    error: str | None = None
+    """Kind of the failure: a key of `errors.FAILURES`."""
+    error_text: str | None = None
+    first_byte_ms: float | None = None
+    """From the complete head of the request to the first byte of the answer."""
+    total_ms: float
+    request_bytes: int = 0
+    """Body bytes received from the client, unframed."""
+    response_bytes: int = 0
+    """Body bytes sent to the client, unframed."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    attempts: int = 0
+    tried: tuple[str, ...] = ()
+    """Endpoints tried before the one that answered, in order, as `name: kind of failure`."""

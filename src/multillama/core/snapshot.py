@@ -1,0 +1,95 @@
+"""The snapshot: the compiled, immutable view that the data plane reads. It is swapped in one assignment.
+
+`control/compile.py` makes it; nothing changes it afterwards. The live state hangs on the endpoints and is the
+one thing in it that moves.
+"""
+
+import msgspec
+
+from multillama.core.endpoints_state import EndpointState
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Every wait of the data plane, in seconds."""
+
+    connect_s: float = 5.0
+    """Name look-up, TCP and TLS of one attempt together."""
+    first_byte_s: float = 600.0
+    """From the request's last byte to the first byte of the endpoint's answer."""
+    idle_s: float = 120.0
+    """Silence inside an endpoint's answer."""
+    send_s: float = 30.0
+    """Silence of an endpoint that does not take the request's bytes."""
+    header_s: float = 10.0
+    """From the first byte of a request's head to its last."""
+    body_s: float = 30.0
+    """Silence inside a request's body."""
+    keep_alive_s: float = 75.0
+    """An idle client connection."""
+    pool_idle_s: float = 55.0
+    """An idle endpoint connection."""
+    write_s: float = 60.0
+    """A client that does not take the answer's bytes."""
+    drain_s: float = 30.0
+    """Running exchanges after the first SIGTERM."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Every size the data plane refuses to pass, in bytes."""
+
+    target_bytes: int = 8 * 1024
+    head_bytes: int = 32 * 1024
+    body_bytes: int = 64 * 1024 * 1024
+    upload_bytes: int = 512 * 1024 * 1024
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One configured LLM server, ready to be called."""
+
+    name: str
+    """Unique and public, e.g. `api.openai.com` or `localhost:11434`."""
+    url: str
+    """The base URL as configured, without user and password."""
+    provider: str
+    """Name of its row in `providers/catalog.py`."""
+    has_key: bool
+    scheme: str
+    host: str
+    port: int
+    paths: dict[str, bytes]
+    """Name of an operation to the target's path below this endpoint, e.g. `{"chat": b"/openai/v1/chat/completions"}`."""
+    fixed_head: bytes
+    """Header lines of every request to it, each ending in CRLF: `host`, credentials, … A secret."""
+    owns: frozenset[bytes] = frozenset()
+    """Names of headers, lower case, that `fixed_head` sets and a client's may not repeat."""
+    state: EndpointState
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name})"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An endpoint and the name it knows the model by."""
+
+    endpoint: Endpoint
+    rename: bytes | None = None
+    """The endpoint's own name of the model as a JSON string, where it differs from the public one."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the data plane may know."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    routes: dict[str, tuple[Target, ...]] = {}
+    """Public model name to its targets, in order."""
+    lists: dict[str, bytes] = {}
+    """Dialect of the listing (`openai`, `anthropic`, `gemini`) to the whole body of `GET /v1/models`."""
+    rows: dict[str, dict[str, bytes]] = {}
+    """Dialect to model to the body of `GET /v1/models/{id}`."""
+    api_key: bytes | None = None
+    """What clients must send, or None. A secret."""
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+
+    def __repr__(self) -> str:
+        return f"Snapshot({len(self.endpoints)} endpoints, {len(self.routes)} models)"
