@@ -1,0 +1,1 @@
+"""What the operator decides: every setting once, and how flags and environment become settings."""

@@ -1,0 +1,171 @@
+"""Every setting, once: the table from which flags, variables, help and `docs/settings.md` are made.
+
+A new setting is one row of `SETTINGS` and one field of `Settings`; a test keeps the two equal. What a timeout or
+a limit means in detail is written at `core/snapshot.py`, its user.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+LogFormat = Literal["auto", "text", "json"]
+
+
+class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """One `--url` with its `--key`."""
+
+    url: str
+    key: str | None = None
+    """None is `--key null`: the endpoint wants no key. A secret."""
+
+    def __repr__(self) -> str:
+        return f"EndpointSetting({public_url(self.url)}, key {'given' if self.key else 'none'})"
+
+    def __rich_repr__(self) -> Iterator[str]:
+        # msgspec writes one of its own, with the key in it, which rich would print
+        yield repr(self)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of one gateway. The table below says what each one means and its bounds."""
+
+    port: int
+    host: str = "localhost"
+    endpoints: tuple[EndpointSetting, ...] = ()
+    api_key: str | None = None
+    log_format: LogFormat = "auto"
+    refresh_s: float = 300.0
+    connect_timeout_s: float = 5.0
+    first_byte_timeout_s: float = 600.0
+    idle_timeout_s: float = 120.0
+    send_timeout_s: float = 30.0
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
+    keep_alive_s: float = 75.0
+    pool_idle_s: float = 55.0
+    write_timeout_s: float = 60.0
+    drain_s: float = 30.0
+    max_target_bytes: int = 8192
+    max_head_bytes: int = 32768
+    max_body_bytes: int = 67108864
+    max_upload_bytes: int = 536870912
+
+    def __repr__(self) -> str:
+        return f"Settings({self.host}:{self.port}, {len(self.endpoints)} endpoints)"
+
+    def __rich_repr__(self) -> Iterator[str]:
+        yield repr(self)
+
+
+class Setting(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    type: type[str] | type[int] | type[float]
+    default: str | int | float | None
+    """None: there is no default; the help says what happens without one."""
+    minimum: float | None
+    maximum: float | None
+    unit: str
+    help: str
+    group: str
+    """The heading it stands under in help and docs."""
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    """May be `env:NAME` or `file:PATH`; its text is never shown."""
+    repeats: bool = False
+    """May be given several times; its variable holds several values with blanks between them."""
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "MULTILLAMA_" + self.name.upper()
+
+
+_MAIN: Final = "Main settings"
+_TIMES: Final = "Time limits"
+_SIZES: Final = "Size limits"
+_DAY_S: Final = 86_400.0
+_GIB: Final = 1024**3
+
+
+def _text(name: str, default: str | None, help: str) -> Setting:
+    return Setting(name, str, default, None, None, "", help, _MAIN)
+
+
+def _seconds(name: str, default: float, help: str, *, minimum: float = 0.01) -> Setting:
+    return Setting(name, float, default, minimum, _DAY_S, "seconds", help, _TIMES)
+
+
+def _bytes(name: str, default: int, help: str, *, minimum: int, maximum: int) -> Setting:
+    return Setting(name, int, default, minimum, maximum, "bytes", help, _SIZES)
+
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("port", int, None, 1, 65535, "", "Port to listen on. Required.", _MAIN),
+    _text("host", "localhost", "Name or address to listen on; 0.0.0.0 is every network."),
+    _text(
+        "url",
+        None,
+        "Base URL of an LLM endpoint. Repeat it for more. Without any, known key variables and"
+        " local runtimes are looked for.",
+    )._replace(repeats=True),
+    _text(
+        "key",
+        None,
+        "Key of the --url in the same place: the key itself, env:NAME, file:PATH, or null for"
+        " an endpoint without one.",
+    )._replace(repeats=True, secret=True),
+    _text(
+        "api_key",
+        None,
+        "Key that clients must send: the key itself, env:NAME or file:PATH. Without it, everyone"
+        " who reaches the port may use every endpoint.",
+    )._replace(secret=True),
+    _text(
+        "log_format",
+        "auto",
+        "Form of the log; auto is text on a terminal and JSON lines elsewhere.",
+    )._replace(choices=("auto", "text", "json")),
+    _seconds(
+        "refresh_s", 300.0, "How often the endpoints are asked for their models.", minimum=1.0
+    )._replace(group=_MAIN),
+    _seconds("connect_timeout_s", 5.0, "Name look-up, TCP and TLS to an endpoint, together."),
+    _seconds(
+        "first_byte_timeout_s",
+        600.0,
+        "From the end of the request to the first byte of the endpoint's answer.",
+    ),
+    _seconds("idle_timeout_s", 120.0, "Silence inside an endpoint's answer."),
+    _seconds("send_timeout_s", 30.0, "An endpoint that does not take the request's bytes."),
+    _seconds("header_timeout_s", 10.0, "A client's request head, from first to last byte."),
+    _seconds("body_timeout_s", 30.0, "Silence inside a client's request body."),
+    _seconds("keep_alive_s", 75.0, "A client connection on which nothing happens."),
+    _seconds("pool_idle_s", 55.0, "An endpoint connection on which nothing happens."),
+    _seconds("write_timeout_s", 60.0, "A client that does not take the answer's bytes."),
+    _seconds("drain_s", 30.0, "What still runs after SIGTERM or Ctrl-C.", minimum=0.0),
+    _bytes("max_target_bytes", 8192, "Path and query of a request.", minimum=64, maximum=1024**2),
+    _bytes("max_head_bytes", 32768, "All headers of a request.", minimum=512, maximum=1024**2),
+    _bytes("max_body_bytes", 67108864, "A JSON request body.", minimum=1, maximum=4 * _GIB),
+    _bytes(
+        "max_upload_bytes",
+        536870912,
+        "A multipart upload (audio, images).",
+        minimum=1,
+        maximum=64 * _GIB,
+    ),
+)
+
+
+def public_url(url: str) -> str:
+    """Return a URL as it may be shown: without user and password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(not a URL)"
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
