@@ -1,10 +1,9 @@
 """Every setting, once: the table from which flags, variables, help and `docs/settings.md` are made.
 
-A new setting is one row of `SETTINGS` and one field of `Settings`; a test keeps the two equal. What a timeout or
-a limit means in detail is written at `core/snapshot.py`, its user.
+A new setting is one row of `SETTINGS` and one field of `Settings`; a test keeps the two equal. What a
+timeout or a limit means in detail is written at `core/snapshot.py`, its user.
 """
 
-from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,9 +22,9 @@ class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"EndpointSetting({public_url(self.url)}, key {'given' if self.key else 'none'})"
 
-    def __rich_repr__(self) -> Iterator[str]:
-        # msgspec writes one of its own, with the key in it, which rich would print
-        yield repr(self)
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        # msgspec makes one of its own, with the key in it, which rich would print
+        return [("url", public_url(self.url)), ("key", "given" if self.key else "none")]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"Settings({self.host}:{self.port}, {len(self.endpoints)} endpoints)"
 
-    def __rich_repr__(self) -> Iterator[str]:
-        yield repr(self)
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return [("address", f"{self.host}:{self.port}"), ("endpoints", self.endpoints)]
 
 
 class Setting(NamedTuple):
