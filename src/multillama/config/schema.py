@@ -1,7 +1,7 @@
-"""Every setting, once: the table from which flags, variables, help and `docs/settings.md` are made.
+"""Every setting, once: flags, variables, help and `docs/settings.md` are made from this table.
 
-A new setting is one row of `SETTINGS` and one field of `Settings`; a test keeps the two equal. What a
-timeout or a limit means in detail is written at `core/snapshot.py`, its user.
+A new setting is one row of `SETTINGS` and one field of `Settings`; a test keeps the two equal.
+What a timeout or a limit means in detail is written at `core/snapshot.py`, its user.
 """
 
 from typing import Final, Literal, NamedTuple
