@@ -44,7 +44,7 @@ demo: $(VENV)/.demo  ## set up, then serve a small local model behind the gatewa
 	@$(BIN)/multillama demo $(ARGS)
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 lock: $(VENV)/.dev  ## choose versions anew (each at least a week old) and write the lock files
 	$(LOCK) --upgrade --extra demo pyproject.toml requirements/dev.in -o requirements/dev.txt
