@@ -1,0 +1,197 @@
+"""The generated parts of the docs, made from the tables of the code.
+
+A part stands in any Markdown file between `<!-- generated:NAME -->` and `<!-- end:NAME -->`.
+Without an argument all parts are written anew; `--check` names the stale ones and changes nothing.
+"""
+
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from multillama.config.schema import SETTINGS, Setting
+from multillama.core.operations import OPERATIONS, Body
+from multillama.errors import FAILURES, Retry
+from multillama.providers.catalog import PROVIDERS, Provider
+
+ROOT: Final = pathlib.Path(__file__).parents[1]
+PART: Final = re.compile(
+    r"(?P<start><!-- generated:(?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end:(?P=name) -->)", re.S
+)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    names = list(head)
+    lines = [
+        names,
+        ["---"] * len(names),
+        *([cell.replace("|", "\\|") for cell in row] for row in rows),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def code(text: str) -> str:
+    return f"`{text}`"
+
+
+def flags() -> str:
+    """The flags in short, for the README."""
+    return _by_group(
+        ("flag", "default", "meaning"),
+        lambda row: (code(row.flag), _default(row), row.help),
+    )
+
+
+def settings() -> str:
+    """The settings in full."""
+    return _by_group(
+        ("flag", "variable", "default", "bounds", "meaning"),
+        lambda row: (
+            code(row.flag),
+            code(row.variable),
+            _default(row),
+            _bounds(row),
+            _meaning(row),
+        ),
+    )
+
+
+def operations() -> str:
+    """What is served, a row of the table each."""
+    return table(
+        ("operation", "the model is named by", "also without `/v1`"),
+        (
+            (
+                code(f"POST /v1{row.path}"),
+                "the form field `model`" if row.body is Body.MULTIPART else "the member `model`",
+                "yes" if row.bare else "no",
+            )
+            for row in OPERATIONS
+        ),
+    )
+
+
+def failures() -> str:
+    """Every failure: whose it is, its status, and what happens next."""
+    return table(
+        ("`error.code`", "status", "whose", "`error.type`", "another endpoint is tried"),
+        (
+            (
+                code(kind),
+                str(row.status),
+                row.origin.value,
+                code(row.error_type),
+                "yes, until the client has a byte" if row.retry is Retry.NEXT else "no",
+            )
+            for kind, row in FAILURES.items()
+        ),
+    )
+
+
+def providers() -> str:
+    """The servers we know."""
+    return table(
+        ("server", "base URL", "key looked for in"),
+        ((row.title, code(_base(row)), _key_variables(row)) for row in PROVIDERS),
+    )
+
+
+def command_line() -> str:
+    """The help of every verb, as it is printed."""
+    from click.testing import CliRunner
+
+    from multillama.cli.main import COMMAND
+
+    texts = []
+    for verb in ("", *COMMAND.commands):
+        arguments = [word for word in (verb, "--help") if word]
+        said = CliRunner().invoke(COMMAND, arguments, prog_name="multillama", terminal_width=80)
+        lines = "\n".join(line.rstrip() for line in said.output.splitlines()).strip("\n")
+        texts.append(f"```\n$ multillama {' '.join(arguments)}\n{lines}\n```\n")
+    return "\n".join(texts)
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "flags": flags,
+    "settings": settings,
+    "operations": operations,
+    "failures": failures,
+    "providers": providers,
+    "command-line": command_line,
+}
+
+
+def _by_group(head: tuple[str, ...], cells: Callable[[Setting], Iterable[str]]) -> str:
+    groups = dict.fromkeys(row.group for row in SETTINGS)
+    return "\n".join(
+        f"**{group}**\n\n{table(head, (cells(row) for row in SETTINGS if row.group == group))}"
+        for group in groups
+    )
+
+
+def _default(row: Setting) -> str:
+    if row.default is None:
+        return ""
+    return code(f"{row.default:g}" if isinstance(row.default, float) else str(row.default))
+
+
+def _bounds(row: Setting) -> str:
+    if row.choices:
+        return ", ".join(map(code, row.choices))
+    if row.minimum is None or row.maximum is None:
+        return ""
+    return f"{row.minimum:.15g} to {row.maximum:.15g} {row.unit}".rstrip()
+
+
+def _meaning(row: Setting) -> str:
+    notes = [row.help]
+    if row.repeats:
+        notes.append(
+            "May be given several times; the variable holds several values with blanks between."
+        )
+    if row.secret:
+        notes.append("A secret: never shown.")
+    return " ".join(notes)
+
+
+def _base(row: Provider) -> str:
+    return row.base if "://" in row.base else f"your URL + {row.base}"
+
+
+def _key_variables(row: Provider) -> str:
+    names = ", ".join(map(code, row.keys))
+    # such a key opens other doors than models too, so detection leaves it alone
+    return f"({names}: only with `--key env:NAME`)" if row.general_key and names else names
+
+
+def renewed(text: str) -> str:
+    """A document with all its parts made anew; an unknown name is an error."""
+
+    def renew(match: re.Match[str]) -> str:
+        return f"{match['start']}\n{PARTS[match['name']]()}\n{match['end']}"
+
+    return PART.sub(renew, text)
+
+
+def documents(root: pathlib.Path) -> list[pathlib.Path]:
+    return sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md")])
+
+
+def main(arguments: list[str], root: pathlib.Path = ROOT) -> int:
+    stale = []
+    for path in documents(root):
+        text = path.read_text()
+        if (now := renewed(text)) != text:
+            stale.append(str(path.relative_to(root)))
+            if "--check" not in arguments:
+                path.write_text(now)
+    if stale and "--check" in arguments:
+        sys.stderr.write(f"Run `make docs`; stale: {', '.join(stale)}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
