@@ -1,0 +1,81 @@
+"""The `Host` a browser names: parsed, and judged against DNS rebinding.
+
+A page of a stranger can point its own name at 127.0.0.1 and then read what answers there as its own
+origin. It cannot make the browser say another name in `Host`. So where no key guards the page, only
+names that no stranger can own get an answer.
+"""
+
+from ipaddress import IPv6Address, ip_address
+from typing import Final, NamedTuple
+
+_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
+_NAME_CHARS: Final = 253
+
+
+class Host(NamedTuple):
+    """A well-formed `Host`: nothing in it needs escaping, be it in HTML, a shell or a program."""
+
+    name: str
+    """In lower case; an IPv6 address without its brackets."""
+    port: int | None
+
+    def __str__(self) -> str:
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port is None else f"{name}:{self.port}"
+
+
+def parse_host(text: str) -> Host | None:
+    """Returns the parts of a `Host` value, or None where it is malformed.
+
+    Source: RFC 9110 §7.2, RFC 3986 §3.2.2; names are held to what DNS and Docker use.
+    """
+    if text.startswith("["):
+        address, bracket, rest = text[1:].partition("]")
+        name = _ipv6(address) if bracket else None
+    else:
+        plain, colon, port_text = text.partition(":")
+        name, rest = _name(plain), colon + port_text
+    if name is None:
+        return None
+    if not rest:
+        return Host(name, None)
+    port = _port(rest)
+    return None if port is None else Host(name, port)
+
+
+def is_own_name(host: Host, bound: str) -> bool:
+    """Says whether no stranger can own this name: an address, `localhost`, what `--host` gave."""
+    name = host.name.removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    return _is_address(host.name) or name == bound.lower().removesuffix(".")
+
+
+def _ipv6(text: str) -> str | None:
+    try:
+        return str(IPv6Address(text)) if "%" not in text else None
+    except ValueError:
+        return None
+
+
+def _name(text: str) -> str | None:
+    name = text.lower()
+    if not name.strip(".") or len(name) > _NAME_CHARS or not _NAME.issuperset(name):
+        return None
+    return name
+
+
+def _port(text: str) -> int | None:
+    digits = text[1:]
+    if text[0] != ":" or not digits.isascii() or not digits.isdigit() or len(digits) > 5:
+        return None
+    port = int(digits)
+    return port if 0 < port < 65536 else None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,248 @@
+"""The view's facts as the words of the page: one row of texts for each row that is shown.
+
+The first paint and the live updates are made from the same rows, so they cannot differ. A new
+column is a member here and a cell in `templates/rows.html`.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from multillama.core.record import Record
+from multillama.web.figures import UNKNOWN, age_text, count_text, duration_text, plural
+from multillama.web.hosts import is_own_name, parse_host
+from multillama.web.view import EndpointView, ModelView, View
+
+RECENT: Final = 50
+"""Exchanges shown at most."""
+
+_STATES: Final = {"up": "Up", "down": "Down", "unknown": "Not tried yet"}
+_OUTCOMES: Final = {"cancelled": "client left", "truncated": "broke off"}
+_TONES: Final = {"refused": "warn", "failed": "bad", "truncated": "bad", "cancelled": "quiet"}
+_REFUSED: Final = re.compile(r"\b(401|403|api[ _-]key|unauthori[sz]ed|forbidden)\b", re.IGNORECASE)
+"""An endpoint's words for a key it does not take."""
+
+
+class EndpointRow(msgspec.Struct, frozen=True):
+    """One endpoint. Without arguments it is the empty row that the page's script copies."""
+
+    id: str = ""
+    tone: str = ""
+    state: str = ""
+    name: str = ""
+    url: str = ""
+    provider: str = ""
+    key: str = ""
+    models: str = ""
+    latency: str = ""
+    in_flight: str = ""
+    requests: str = ""
+    failures: str = ""
+    tokens: str = ""
+    trouble: str = ""
+    """The newest failure and how long ago it was; empty without one."""
+    advice: str = ""
+    """What to do about an endpoint that is down."""
+
+
+class ModelRow(msgspec.Struct, frozen=True):
+    """One model."""
+
+    id: str = ""
+    endpoints: str = ""
+    context: str = ""
+
+
+class ExchangeRow(msgspec.Struct, frozen=True):
+    """One finished exchange."""
+
+    id: str = ""
+    tone: str = ""
+    at: str = ""
+    """ISO 8601, UTC."""
+    time: str = ""
+    model: str = ""
+    operation: str = ""
+    endpoint: str = ""
+    status: str = ""
+    note: str = ""
+    """What went wrong; empty where nothing did."""
+    first_byte: str = ""
+    total: str = ""
+    tokens: str = ""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The line at the top, and the title of the window."""
+
+    title: str = ""
+    tone: str = ""
+    endpoints: str = ""
+    models: str = ""
+    requests: str = ""
+    in_flight: str = ""
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """Everything on the page but the models."""
+
+    summary: Summary
+    endpoints: list[EndpointRow]
+    recent: list[ExchangeRow]
+
+
+class Models(msgspec.Struct, frozen=True):
+    """All models, and a digest that tells one list from another."""
+
+    digest: str
+    rows: list[ModelRow]
+    json: bytes
+    """`rows` as JSON."""
+
+
+class Panels:
+    """Makes rows from the view, and keeps those of the models until the view has others."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._made_from: Sequence[ModelView] | None = None
+        self._models = _model_rows(())
+
+    def overview(self) -> Overview:
+        endpoints = self._view.endpoints()
+        return Overview(
+            _summary(endpoints, len(self._view.models())),
+            [_endpoint_row(endpoint) for endpoint in endpoints],
+            [_exchange_row(record) for record in self._view.recent()[:RECENT]],
+        )
+
+    def models(self) -> Models:
+        """Returns all models. Ten thousand take a while to encode: once for each list is enough."""
+        models = self._view.models()
+        if models is not self._made_from:
+            self._made_from, self._models = models, _model_rows(models)
+        return self._models
+
+
+def search(rows: Sequence[ModelRow], query: str) -> list[ModelRow]:
+    """Returns the rows that hold every word of the query, as `static/page.js` does."""
+    words = query.lower().split()
+    return [row for row in rows if _has_all(words, f"{row.id} {row.endpoints}".lower())]
+
+
+def _has_all(words: list[str], text: str) -> bool:
+    return all(word in text for word in words)
+
+
+def _model_rows(models: Sequence[ModelView]) -> Models:
+    rows = [
+        ModelRow(
+            model.id,
+            ", ".join(model.endpoints),
+            "" if model.context is None else count_text(model.context),
+        )
+        for model in models
+    ]
+    body = msgspec.json.encode(rows)
+    return Models(sha256(body).hexdigest()[:16], rows, body)
+
+
+def _summary(endpoints: Sequence[EndpointView], models: int) -> Summary:
+    up = sum(endpoint.state == "up" for endpoint in endpoints)
+    down = sum(endpoint.state == "down" for endpoint in endpoints)
+    return Summary(
+        title=f"{down} down · MultiLlama" if down else "MultiLlama",
+        tone="bad" if down else "ok",
+        endpoints=f"{up} of {plural(len(endpoints), 'endpoint')} up",
+        models=plural(models, "model"),
+        requests=plural(sum(endpoint.requests for endpoint in endpoints), "request"),
+        in_flight=f"{count_text(sum(endpoint.in_flight for endpoint in endpoints))} running",
+    )
+
+
+def _endpoint_row(endpoint: EndpointView) -> EndpointRow:
+    return EndpointRow(
+        id=endpoint.name,
+        tone=endpoint.state,
+        state=_STATES[endpoint.state],
+        name=endpoint.name,
+        url=endpoint.url,
+        provider=endpoint.provider,
+        key=endpoint.key,
+        models=count_text(endpoint.models),
+        latency=duration_text(endpoint.first_byte_ms),
+        in_flight=count_text(endpoint.in_flight),
+        requests=count_text(endpoint.requests),
+        failures=count_text(endpoint.failures),
+        tokens=count_text(endpoint.tokens),
+        trouble=_trouble(endpoint),
+        advice=_advice(endpoint),
+    )
+
+
+def _trouble(endpoint: EndpointView) -> str:
+    if not endpoint.last_error:
+        return ""
+    age = endpoint.last_error_age_s
+    lead = "" if endpoint.state == "down" else "Last error"
+    when = "" if age is None else age_text(age)
+    about = ", ".join(part for part in (lead, when) if part)
+    return (
+        f"{about[:1].upper()}{about[1:]}: {endpoint.last_error}" if about else endpoint.last_error
+    )
+
+
+def _advice(endpoint: EndpointView) -> str:
+    if endpoint.state == "unknown":
+        return "It has not answered yet. Its models appear as soon as it does."
+    if endpoint.state != "down":
+        return ""
+    if _REFUSED.search(endpoint.last_error or ""):
+        given = (
+            "the key given" if endpoint.key == "given" else "that it needs no key: none was given"
+        )
+        return f"Check {given} with --key for this --url, then start MultiLlama again."
+    retried = "It is tried again by itself; its models come back with it."
+    host = parse_host(urlsplit(endpoint.url).netloc)
+    if host is not None and is_own_name(host, ""):
+        return f"Start this server, or check the port in its --url. {retried}"
+    return f"Check its --url and this machine's way to it. {retried}"
+
+
+def _exchange_row(record: Record) -> ExchangeRow:
+    at = datetime.fromtimestamp(record.at, UTC)
+    failed_there = record.outcome == "ok" and record.status >= 400
+    return ExchangeRow(
+        id=record.id,
+        tone="warn" if failed_there else _TONES.get(record.outcome, "ok"),
+        at=at.isoformat(timespec="milliseconds"),
+        time=at.strftime("%H:%M:%S"),
+        model=record.model or UNKNOWN,
+        operation=f"{record.operation}, stream" if record.stream else record.operation,
+        endpoint=record.endpoint or UNKNOWN,
+        status=str(record.status),
+        note=_note(record),
+        first_byte=duration_text(record.first_byte_ms),
+        total=duration_text(record.total_ms),
+        tokens=_tokens(record),
+    )
+
+
+def _note(record: Record) -> str:
+    words = _OUTCOMES.get(record.outcome, "")
+    if record.outcome != "cancelled":
+        words = record.error_text or words or record.error or ""
+    if not record.tried:
+        return words
+    return f"{words} · tried before: {', '.join(record.tried)}".removeprefix(" · ").strip()
+
+
+def _tokens(record: Record) -> str:
+    if record.input_tokens is None and record.output_tokens is None:
+        return UNKNOWN
+    return f"{count_text(record.input_tokens)} → {count_text(record.output_tokens)}"

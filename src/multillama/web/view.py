@@ -1,0 +1,66 @@
+"""What the page is told by the gateway. Facts only: no key's text, no prompt, no answer."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from multillama.core.record import Record
+
+
+class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint as it stands now."""
+
+    name: str
+    url: str
+    """The base URL, without user and password."""
+    provider: str
+    """The provider's title for people, e.g. `OpenAI`."""
+    key: Literal["given", "none"]
+    state: Literal["up", "down", "unknown"]
+    """`unknown` until the first attempt or listing has told."""
+    first_byte_ms: float | None = None
+    """Mean time to the first byte of an answer."""
+    models: int = 0
+    requests: int = 0
+    failures: int = 0
+    in_flight: int = 0
+    tokens: int = 0
+    last_error: str | None = None
+    """Public text of the newest failure; it stays after recovery."""
+    last_error_age_s: float | None = None
+
+
+class ModelView(msgspec.Struct, frozen=True, kw_only=True):
+    """One model that a client may ask for."""
+
+    id: str
+    endpoints: tuple[str, ...]
+    """Names of the endpoints that serve it, in the order they are tried."""
+    context: int | None = None
+    """Context length in tokens, where an endpoint has told it."""
+
+
+class View(Protocol):
+    """The gateway as the page sees it. Every method answers from memory, at once."""
+
+    def endpoints(self) -> Sequence[EndpointView]:
+        """Returns the endpoints in the order of the command line."""
+
+    def models(self) -> Sequence[ModelView]:
+        """Returns all models: **the same object** for as long as nothing in it has changed."""
+
+    def recent(self) -> Sequence[Record]:
+        """Returns the newest exchanges, newest first, bounded."""
+
+    def needs_key(self) -> bool:
+        """Says whether clients must send the gateway's own key."""
+
+    def is_key(self, candidate: str) -> bool:
+        """Says whether this is the gateway's key, in constant time."""
+
+    def host(self) -> str:
+        """Returns the name or address that `--host` gave, without the port."""
+
+    def changed(self) -> int:
+        """Returns a counter that grows whenever anything shown has changed."""
