@@ -59,10 +59,16 @@ def test_an_offence_is_seen_against_the_rule_that(rule):
     ],
 )
 def test_every_way_to_catch_everything_is_seen(handler):
-    source = f"try:\n    x = 1\n{handler}\n    raise"
+    source = f"try:\n    x = 1\n{handler}\n    x = 2"
 
     assert rules.broad_excepts("dataplane/pool.py", source) != []
     assert rules.broad_excepts("tasks.py", source) == []
+
+
+def test_a_handler_that_tidies_up_and_passes_on_is_well():
+    source = "try:\n    x = 1\nexcept BaseException:\n    close()\n    raise"
+
+    assert rules.broad_excepts("dataplane/pool.py", source) == []
 
 
 def test_suppressing_everything_is_seen_and_suppressing_one_error_is_not():
