@@ -62,10 +62,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Header lines of every request to it, each ending in CRLF: `host`, credentials, … A secret."""
     owns: frozenset[bytes] = frozenset()
     """Names of headers, lower case, that `fixed_head` sets and a client's may not repeat."""
+    defaults: tuple[tuple[bytes, bytes], ...] = ()
+    """Headers it needs, lower-case name and value, each sent where the client sends none of that name."""
     state: EndpointState
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        # msgspec makes one of its own, with `fixed_head` in it, which rich would print
+        return [("name", self.name)]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -93,3 +99,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Snapshot({len(self.endpoints)} endpoints, {len(self.routes)} models)"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return [("endpoints", len(self.endpoints)), ("models", len(self.routes))]
