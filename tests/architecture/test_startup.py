@@ -6,7 +6,7 @@ import sys
 import pytest
 
 MAY = {"click", "msgspec", "multillama", "typing_extensions"}
-"""All that `import multillama.cli.main` may bring beyond the standard library; the last one is msgspec's."""
+"""All that `import multillama.cli.main` may bring beyond the standard library; the last is msgspec's."""
 
 HEAVY = {
     "httptools", "jinja2", "rich", "sqlalchemy", "starlette", "uvicorn", "uvloop", "xllamacpp",

@@ -61,3 +61,12 @@ def test_the_readme_shows_every_word_a_newcomer_needs():
     text = (ROOT / "README.md").read_text()
 
     assert [word for word in ("setup", "test", "check", "demo") if f"make {word}" not in text] == []
+
+
+def test_every_decision_is_in_the_index():
+    folder = ROOT / "docs" / "decisions"
+    index = links((folder / "README.md").read_text())
+
+    lost = {path.name for path in folder.glob("*.md")} - {"README.md", *index}
+
+    assert lost == set()
