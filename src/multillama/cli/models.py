@@ -1,0 +1,74 @@
+"""`multillama models`: which models the endpoints have, without serving them."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from multillama.cli.options import Example, Verb, setting_options
+from multillama.cli.output import show_endpoints, show_models
+from multillama.cli.serve import read_settings, with_endpoints
+
+if TYPE_CHECKING:
+    from multillama.app.gateway import Listed
+
+_NO_PORT: Final = 0
+"""Nothing is listened on here."""
+
+
+def _models(*, as_json: bool, **flags: str | tuple[str, ...] | None) -> int:
+    settings = with_endpoints(read_settings(flags, default_port=_NO_PORT), os.environ)
+    if settings is None:
+        return 2
+    from multillama.app.gateway import list_models
+
+    listed = list_models(settings)
+    if as_json:
+        click.echo(json_text(listed))
+    else:
+        show_models(listed.models, sys.stdout)
+        show_endpoints(listed.endpoints, sys.stderr)
+    if all(report.error is not None for report in listed.endpoints):
+        raise click.ClickException("No endpoint listed its models. Check the URLs and the keys.")
+    return 0
+
+
+def json_text(listed: "Listed") -> str:
+    """Return the models and the state of every endpoint as one JSON object, for programs."""
+    found = {
+        "models": [{"id": model, "endpoints": names} for model, names in listed.models],
+        "endpoints": [
+            {
+                "name": report.name,
+                "url": report.url,
+                "kind": report.provider,
+                "has_key": report.has_key,
+                "models": len(report.models),
+                "took_ms": round(report.took_ms, 1),
+                "error": report.error,
+            }
+            for report in listed.endpoints
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+
+
+MODELS: Final = Verb(
+    "models",
+    usage="models [--url URL --key KEY]... [--json]",
+    help="List the models of all endpoints, and which endpoints have them.",
+    callback=_models,
+    params=[
+        *setting_options("url", "key"),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs."),
+    ],
+    examples=(
+        Example(
+            "The models of one endpoint",
+            "multillama models --url http://localhost:11434/ --key null",
+        ),
+        Example("The names alone, for other programs", "multillama models | cut -f1"),
+    ),
+)

@@ -1,0 +1,113 @@
+"""What the verbs show: tables on a terminal, plain lines elsewhere.
+
+Names and errors come from strangers' servers: they are data here, never markup or control codes.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import IO, TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # rich is 20 ms of every --help otherwise
+    from rich.table import Table
+    from rich.text import Text
+
+
+class Report(Protocol):
+    """What became of the first try to list one endpoint's models."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def has_key(self) -> bool: ...
+    @property
+    def models(self) -> Sequence[str]: ...
+    @property
+    def took_ms(self) -> float: ...
+    @property
+    def error(self) -> str | None:
+        """Why it failed, or None."""
+
+
+def one_line(text: str) -> str:
+    """Return a stranger's text as one line without control codes."""
+    return "".join(char if char.isprintable() else " " for char in text).strip()
+
+
+def show_endpoints(reports: Sequence[Report], stream: IO[str]) -> None:
+    """Show which endpoints answered, with how many models, and why the others did not."""
+    if stream.isatty():
+        _print_table(_endpoints_table(reports), stream)
+        return
+    for report in reports:
+        key = "key given" if report.has_key else "no key"
+        stream.write(
+            f"endpoint {one_line(report.name)} ({report.provider}, {key}):"
+            f" {_result(report)} after {report.took_ms:.0f} ms\n"
+        )
+    stream.flush()
+
+
+def show_models(models: Sequence[tuple[str, Sequence[str]]], stream: IO[str]) -> None:
+    """Show the models with the endpoints that serve them."""
+    if stream.isatty():
+        _print_table(_models_table(models), stream)
+        return
+    for model, endpoints in models:
+        stream.write(f"{one_line(model)}\t{_joined(endpoints)}\n")
+    stream.flush()
+
+
+def _result(report: Report) -> str:
+    if report.error is not None:
+        return f"failed: {one_line(report.error)}"
+    count = len(report.models)
+    return f"{count} model{'' if count == 1 else 's'}"
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(one_line(name) for name in names)
+
+
+def _endpoints_table(reports: Sequence[Report]) -> "Table":
+    table = _table("Endpoint", "Kind", "Key", "Result", "Time")
+    table.columns[-1].justify = "right"
+    table.columns[-1].no_wrap = True
+    for report in reports:
+        table.add_row(
+            _text(report.name),
+            _text(report.provider),
+            _text("given" if report.has_key else "none"),
+            _text(_result(report), style="green" if report.error is None else "red"),
+            _text(f"{report.took_ms:.0f} ms"),
+        )
+    return table
+
+
+def _models_table(models: Sequence[tuple[str, Sequence[str]]]) -> "Table":
+    table = _table("Model", "Endpoints")
+    for model, endpoints in models:
+        table.add_row(_text(model), _text(_joined(endpoints)))
+    return table
+
+
+def _table(*headings: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _text(text: str, *, style: str = "") -> "Text":
+    from rich.text import Text
+
+    return Text(one_line(text), style=style)
+
+
+def _print_table(table: "Table", stream: IO[str]) -> None:
+    from rich.console import Console
+
+    Console(file=stream).print(table)

@@ -1,0 +1,84 @@
+"""A gateway that is only a recorder, so that the command line is tested without sockets."""
+
+import sys
+from types import ModuleType
+from typing import NamedTuple
+
+import pytest
+
+import multillama.app
+
+
+class Report(NamedTuple):
+    name: str
+    url: str = "http://a.example/"
+    provider: str = "openai"
+    has_key: bool = True
+    models: tuple[str, ...] = ()
+    took_ms: float = 12.4
+    error: str | None = None
+
+
+class Started(NamedTuple):
+    url: str
+    endpoints: tuple[Report, ...]
+
+
+class Listed(NamedTuple):
+    endpoints: tuple[Report, ...]
+    models: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Detected(NamedTuple):
+    endpoints: tuple[object, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+class StartError(Exception):
+    pass
+
+
+class FakeGateway(ModuleType):
+    """Stands in for `multillama.app.gateway`; tests set what it finds and read what it got."""
+
+    StartError = StartError
+
+    def __init__(self):
+        super().__init__("multillama.app.gateway")
+        self.served = []
+        self.listed_for = []
+        self.started = Started("http://localhost:3000", (Report("api.openai.com", models=("m",)),))
+        self.failure = None
+        self.found = Detected()
+        self.listed = Listed((), ())
+
+    def serve(self, settings, *, on_listening, on_started):
+        self.served.append(settings)
+        if self.failure:
+            raise self.failure
+        on_listening(self.started.url)
+        on_started(self.started)
+
+    def detect(self, environ):
+        return self.found
+
+    def list_models(self, settings):
+        self.listed_for.append(settings)
+        return self.listed
+
+
+@pytest.fixture
+def gateway(monkeypatch):
+    fake = FakeGateway()
+    monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    monkeypatch.setattr(multillama.app, "gateway", fake, raising=False)
+    return fake
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    """No setting of the machine that runs the tests may reach them."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("MULTILLAMA_")]:
+        monkeypatch.delenv(name)

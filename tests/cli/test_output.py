@@ -1,0 +1,88 @@
+import io
+
+import pytest
+
+from multillama.cli.output import one_line, show_endpoints, show_models
+from tests.cli.conftest import Report
+
+UP = Report("api.openai.com", models=("a", "b"))
+DOWN = Report(
+    "localhost:11434", provider="ollama", has_key=False, error="cannot be reached; is it running?"
+)
+RUDE = Report("a", provider="x", models=("m",), error="[red]\x1b[31mgo\nne\u202e")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _eighty_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+
+
+def shown(show, rows, stream):
+    show(rows, stream)
+    return stream.getvalue()
+
+
+def test_a_pipe_gets_one_plain_line_for_each_endpoint():
+    text = shown(show_endpoints, [UP, DOWN], io.StringIO())
+
+    assert text == (
+        "endpoint api.openai.com (openai, key given): 2 models after 12 ms\n"
+        "endpoint localhost:11434 (ollama, no key): failed: cannot be reached; is it running?"
+        " after 12 ms\n"
+    )
+
+
+def test_a_terminal_gets_a_table_with_every_fact():
+    text = shown(show_endpoints, [UP, DOWN], Terminal())
+
+    for fact in ("Endpoint", "Kind", "Key", "api.openai.com", "openai", "given", "2 models",
+                 "12 ms", "localhost:11434", "ollama", "none", "cannot be reached"):  # fmt: skip
+        assert fact in text
+
+
+def test_one_model_is_not_several():
+    assert "1 model after" in shown(show_endpoints, [Report("a", models=("m",))], io.StringIO())
+
+
+@pytest.mark.parametrize("name", ["endpoint.with-a-long-name.example.internal:8080", "a" * 300])
+def test_a_table_is_readable_at_80_columns(name):
+    reports = [UP, DOWN._replace(name=name, error="because " * 30)]
+
+    text = shown(show_endpoints, reports, Terminal())
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert name[:15] in text
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_a_strangers_words_are_neither_markup_nor_control_codes(stream):
+    text = shown(show_endpoints, [RUDE], stream())
+
+    assert "[red]" in text
+    assert "\x1b[31m" not in text
+    assert "\u202e" not in text
+    assert "go ne" in text
+
+
+def test_models_in_a_pipe_are_easy_to_cut():
+    text = shown(show_models, [("llama3:8b", ("a", "b")), ("gpt\n5", ("a",))], io.StringIO())
+
+    assert text == "llama3:8b\ta, b\ngpt 5\ta\n"
+
+
+def test_models_on_a_terminal_are_a_table():
+    text = shown(show_models, [("llama3:8b", ("a", "b"))], Terminal())
+
+    assert "Model" in text
+    assert "llama3:8b" in text
+    assert "a, b" in text
+
+
+def test_a_line_has_no_line_breaks():
+    assert one_line("a\r\nb\x00c\u2028d\n") == "a  b c d"
