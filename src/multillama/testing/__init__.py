@@ -1,0 +1,1 @@
+"""A scripted LLM server for tests, ours and users': well-behaved, slow, broken, on demand."""
