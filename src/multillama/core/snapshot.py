@@ -57,7 +57,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     host: str
     port: int
     paths: dict[str, bytes]
-    """Name of an operation to the target's path below this endpoint, e.g. `{"chat": b"/openai/v1/chat/completions"}`."""
+    """Operation to its path below this endpoint, e.g. `{"chat": b"/openai/v1/chat/completions"}`."""
     fixed_head: bytes
     """Header lines of every request to it, each ending in CRLF: `host`, credentials, … A secret."""
     owns: frozenset[bytes] = frozenset()

@@ -1,0 +1,45 @@
+"""What a client reads when we cannot serve: the error body, and the in-stream error event of each dialect."""
+
+from typing import Final
+
+import msgspec
+
+from multillama.errors import GatewayError
+
+_PLAIN: Final = msgspec.json.Encoder()
+
+
+def error_object(error: GatewayError) -> dict[str, str | None]:
+    """Returns the public facts of a failure: `message`, `type`, `param`, `code`, `origin`."""
+    return {
+        "message": error.text,
+        "type": error.failure.error_type,
+        "param": error.param,
+        "code": error.kind,
+        "origin": error.origin,
+    }
+
+
+def error_body(error: GatewayError, dialect: str = "openai.chat") -> bytes:
+    """Returns the JSON body of an error answer.
+
+    It has OpenAI's shape everywhere; where an Anthropic client reads, it is that dialect's envelope as well.
+    """
+    facts = error_object(error)
+    if dialect == "anthropic.messages":
+        return _PLAIN.encode({"type": "error", "error": facts})
+    return _PLAIN.encode({"error": facts})
+
+
+def error_event(error: GatewayError, dialect: str) -> bytes:
+    """Returns the event that ends a broken stream in the client's dialect: no `[DONE]`, no finish reason.
+
+    It begins with a blank line, which ends an event that the endpoint left unfinished and is nothing otherwise.
+
+    Source: DIALECTS §0.6 and §1.7 (what makes each SDK raise).
+    """
+    facts = error_object(error)
+    if dialect in ("anthropic.messages", "openai.responses"):
+        body = _PLAIN.encode({"type": "error", "error": facts})
+        return b"\n\nevent: error\ndata: " + body + b"\n\n"
+    return b"\n\ndata: " + _PLAIN.encode({"error": facts}) + b"\n\n"

@@ -1,0 +1,58 @@
+"""Which targets may serve a request, and in which order."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from multillama.core.snapshot import Snapshot, Target
+from multillama.errors import GatewayError
+
+MAX_CLOSE_MATCHES = 3
+MAX_SHOWN_NAME = 200
+
+
+def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
+    """Orders the targets of a model: as configured, those known to be down last.
+
+    A target that is down stays in the plan: when all are down, trying beats refusing.
+
+    Raises:
+        GatewayError: `no_endpoint` when no endpoint is configured or none has ever listed a model;
+            `model_not_found` with close matches.
+    """
+    targets = snapshot.routes.get(model)
+    if targets is None:
+        raise _unknown(snapshot, model)
+    if len(targets) == 1 or targets[0].endpoint.state.is_up is not False:
+        return targets
+    return sorted(targets, key=lambda target: target.endpoint.state.is_up is False)
+
+
+def _unknown(snapshot: Snapshot, model: str) -> GatewayError:
+    if not snapshot.routes:
+        return GatewayError(
+            "no_endpoint",
+            "No endpoint has listed a model yet. See the start-up table or the web page for the reason.",
+        )
+    close = close_matches(model, snapshot.routes)
+    hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    shown = model[:MAX_SHOWN_NAME]
+    return GatewayError(
+        "model_not_found",
+        f"The model '{shown}' is not served by any endpoint.{hint} GET /v1/models lists all models.",
+        param="model",
+    )
+
+
+def close_matches(model: str, known: Mapping[str, object]) -> list[str]:
+    """Names the known models that look most like this one: at most three.
+
+    Close by letters, or one name within the other (`llama3` and `llama3:8b`). A very long name has none, so
+    that nobody can buy much of our time with it.
+    """
+    if len(model) > MAX_SHOWN_NAME:
+        return []
+    wanted = model.lower()
+    parts = [name for name in known if wanted in name.lower() or name.lower() in wanted]
+    if len(known) <= 2000:
+        parts += difflib.get_close_matches(model, known, n=MAX_CLOSE_MATCHES, cutoff=0.6)
+    return list(dict.fromkeys(parts))[:MAX_CLOSE_MATCHES]

@@ -1,0 +1,77 @@
+"""What the gateway answers from memory: the model lists, `/health` and `/ready`.
+
+A body is rendered when the snapshot is compiled, so an answer costs a look-up.
+"""
+
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from multillama.core.auth import check_key
+from multillama.core.routing import close_matches
+from multillama.core.snapshot import Snapshot
+from multillama.errors import GatewayError
+from multillama.wire.heads import Head
+
+MODEL_PATHS = (b"/v1/models", b"/models")
+HEALTH_PATHS = (b"/health", b"/v1/health", b"/healthz")
+READY_PATHS = (b"/ready", b"/readyz")
+SUPPORTED = b"GET, HEAD, OPTIONS"
+
+
+class Answer(NamedTuple):
+    """An answer of ours."""
+
+    name: str
+    """For the record."""
+    status: int
+    body: bytes
+
+
+def is_builtin(path: bytes) -> bool:
+    """Says whether a path is answered here."""
+    return (
+        path in MODEL_PATHS
+        or path in HEALTH_PATHS
+        or path in READY_PATHS
+        or path.startswith((b"/v1/models/", b"/models/"))
+    )
+
+
+def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
+    """Answers a GET or HEAD of a built-in path.
+
+    Raises:
+        GatewayError: `invalid_api_key` or `model_not_found`.
+    """
+    path = head.path
+    if path in HEALTH_PATHS:
+        return Answer("health", 200, b'{"status":"ok"}')
+    if path in READY_PATHS:
+        up = sum(endpoint.state.is_up is True for endpoint in snapshot.endpoints)
+        body = b'{"status":"%b","endpoints_up":%d,"endpoints":%d}' % (
+            b"ready" if up else b"no endpoint is up", up, len(snapshot.endpoints),
+        )  # fmt: skip
+        return Answer("ready", 200 if up else 503, body)
+    check_key(head.credential, api_key=snapshot.api_key)
+    dialect = listing_dialect(head.hints)
+    if path in MODEL_PATHS:
+        return Answer("models", 200, snapshot.lists.get(dialect, b'{"object":"list","data":[]}'))
+    prefix = b"/v1/models/" if path.startswith(b"/v1/") else b"/models/"
+    model = unquote(path[len(prefix) :].decode("latin-1"))
+    row = snapshot.rows.get(dialect, {}).get(model)
+    if row is None:
+        close = close_matches(model, snapshot.routes)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise GatewayError(
+            "model_not_found", f"The model '{model[:200]}' is not served by any endpoint.{hint}", param="model"
+        )
+    return Answer("model", 200, row)
+
+
+def listing_dialect(hints: frozenset[bytes]) -> str:
+    """Says whose shape of `/v1/models` a client reads: three SDKs call that path (DIALECTS §0.3)."""
+    if b"anthropic-version" in hints:
+        return "anthropic"
+    if b"x-goog-api-key" in hints or b"x-goog-api-client" in hints:
+        return "gemini"
+    return "openai"

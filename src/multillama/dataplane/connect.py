@@ -1,0 +1,209 @@
+"""Making a connection: names, happy eyeballs, TLS with the system's trust store, and HTTP proxies.
+
+Nothing here blocks the loop: names are looked up by the loop's resolver and remembered for a while.
+
+Sources: RFC 8305 (staggered attempts), RFC 9110 §9.3.6 (CONNECT); `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` as curl
+reads them, except that loopback is never sent through a proxy.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+import ssl
+from asyncio import staggered
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from multillama.core.snapshot import Endpoint
+from multillama.dataplane.upstream import Upstream
+from multillama.errors import GatewayError
+
+STAGGER_S: Final = 0.25
+"""Head start of one address over the next: RFC 8305 §5."""
+NAME_TTL_S: Final = 30.0
+MAX_NAMES: Final = 1024
+MAX_ADDRESSES: Final = 8
+MAX_CONNECT_ANSWER_BYTES: Final = 16 * 1024
+
+Address = tuple[str, int]
+
+
+class Connector:
+    """Makes connections for the pool."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._proxies = {
+            "https": environ.get("https_proxy") or environ.get("HTTPS_PROXY"),
+            # An HTTP_PROXY in capitals can be forged in CGI; curl reads the small one only, and so do we.
+            "http": environ.get("http_proxy"),
+        }
+        all_proxy = environ.get("all_proxy") or environ.get("ALL_PROXY")
+        self._proxies = {scheme: url or all_proxy for scheme, url in self._proxies.items()}
+        self._no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+        self._names: dict[Address, tuple[float, list[str]]] = {}
+        self._context: ssl.SSLContext | None = None
+
+    def proxy_of(self, endpoint: Endpoint) -> SplitResult | None:
+        """Returns the proxy on the way to an endpoint, or None."""
+        url = self._proxies.get(endpoint.scheme)
+        if not url or is_excepted(endpoint.host, endpoint.port, self._no_proxy):
+            return None
+        return urlsplit(url if "://" in url else f"http://{url}")
+
+    async def connect(self, endpoint: Endpoint, upstream: Upstream) -> None:
+        """Connects `upstream` to its endpoint.
+
+        Raises:
+            GatewayError: `endpoint_unreachable` (name, refusal, proxy) or `endpoint_tls_failed`.
+        """
+        name = endpoint.name
+        try:
+            await self._connect(endpoint, upstream)
+        except ssl.SSLError as error:
+            reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
+            text = f"TLS with the endpoint {name} failed: {reason}."
+            raise GatewayError("endpoint_tls_failed", text, endpoint=name) from error
+        except (OSError, asyncio.IncompleteReadError) as error:
+            text = f"The endpoint {name} cannot be reached: {reason_of(error)}."
+            raise GatewayError("endpoint_unreachable", text, endpoint=name) from error
+
+    async def _connect(self, endpoint: Endpoint, upstream: Upstream) -> None:
+        loop = asyncio.get_running_loop()
+        proxy = self.proxy_of(endpoint)
+        if proxy is not None:
+            sock = await self._through(proxy, endpoint)
+        else:
+            sock = await self._dial(endpoint.host, endpoint.port)
+        try:
+            if endpoint.scheme == "https":
+                await loop.create_connection(
+                    lambda: upstream, sock=sock, ssl=self._tls(), server_hostname=endpoint.host
+                )
+            else:
+                await loop.create_connection(lambda: upstream, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = ssl.create_default_context()
+            self._context.set_alpn_protocols(["http/1.1"])
+        return self._context
+
+    async def _through(self, proxy: SplitResult, endpoint: Endpoint) -> socket.socket:
+        """Opens a tunnel; also for plain http, so that only one form of request exists."""
+        loop = asyncio.get_running_loop()
+        sock = await self._dial(proxy.hostname or "", proxy.port or 3128)
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        head = f"CONNECT {host}:{endpoint.port} HTTP/1.1\r\nhost: {host}:{endpoint.port}\r\n"
+        if proxy.username is not None:
+            pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+            head += f"proxy-authorization: Basic {b64encode(pair).decode()}\r\n"
+        try:
+            await loop.sock_sendall(sock, f"{head}\r\n".encode())
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                piece = await loop.sock_recv(sock, 1)  # not one byte of what follows the head
+                if not piece or len(answer) > MAX_CONNECT_ANSWER_BYTES:
+                    raise ConnectionError("the proxy broke off")
+                answer += piece
+            if not re.match(rb"HTTP/1\.[01] 2\d\d", answer):
+                line = answer.split(b"\r\n")[0][:80].decode("latin-1")
+                raise ConnectionError(f"the proxy {proxy.hostname} refused ({line})")
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def _dial(self, host: str, port: int) -> socket.socket:
+        """Connects to the first address that answers, giving each a head start over the next."""
+        addresses = await self._look_up(host, port)
+        attempts = [partial(_open, address, port) for address in addresses]
+        winner, _, errors = await staggered.staggered_race(attempts, STAGGER_S)
+        if winner is not None:
+            return winner
+        raise next((error for error in errors if error), OSError("the name has no address"))
+
+    async def _look_up(self, host: str, port: int) -> list[str]:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            pass
+        else:
+            return [host]
+        loop = asyncio.get_running_loop()
+        known = self._names.get((host, port))
+        if known is not None and known[0] > loop.time():
+            return known[1]
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = _interleave([str(info[4][0]) for info in found])[:MAX_ADDRESSES]
+        if len(self._names) >= MAX_NAMES:
+            self._names.clear()
+        self._names[host, port] = (loop.time() + NAME_TTL_S, addresses)
+        return addresses
+
+
+async def _open(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _interleave(addresses: list[str]) -> list[str]:
+    """Orders addresses alternately by family, keeping the resolver's order within each (RFC 8305 §4)."""
+    unique = list(dict.fromkeys(addresses))
+    if not unique:
+        return []
+    first_is_6 = ":" in unique[0]
+    first = [a for a in unique if (":" in a) == first_is_6]
+    second = [a for a in unique if (":" in a) != first_is_6]
+    mixed = [a for pair in zip(first, second, strict=False) for a in pair]
+    return mixed + first[len(second) :] + second[len(first) :]
+
+
+def is_excepted(host: str, port: int, no_proxy: str) -> bool:
+    """Says whether a host is reached without the proxy."""
+    try:
+        if ipaddress.ip_address(host).is_loopback:
+            return True
+    except ValueError:
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+    for entry in re.split(r"[\s,]+", no_proxy.lower()):
+        if entry == "*" or (entry and _matches(host.lower(), port, entry)):
+            return True
+    return False
+
+
+def _matches(host: str, port: int, entry: str) -> bool:
+    if "/" in entry:
+        try:
+            return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            return False
+    name, colon, wanted = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "")
+    if colon and wanted != str(port):
+        return False
+    name = name.lstrip("*").lstrip(".")
+    return host == name or host.endswith(f".{name}")
+
+
+def reason_of(error: BaseException) -> str:
+    """Says in plain words why a connection failed."""
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused. Is it running?"
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be resolved"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

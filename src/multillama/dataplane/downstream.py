@@ -1,0 +1,414 @@
+"""One client connection: requests come in one after another, answers go out in the same order.
+
+It owns framing, limits, deadlines and flow control of the client's side, and decides nothing about models or
+endpoints. While an exchange runs, bytes of a following request wait unread, so one connection holds one exchange.
+
+HOT: once per request; `write` is the transport's own method.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from multillama.core.operations import BY_PATH
+from multillama.dataplane.exchange import Exchange, too_large
+from multillama.dataplane.request import Request
+from multillama.dataplane.timers import NEVER
+from multillama.errors import GatewayError
+from multillama.wire.answers import status_line
+from multillama.wire.chunked import ChunkedReader
+from multillama.wire.heads import HeadMemo
+from multillama.wire.parse import parse_head
+from multillama.wire.partial import PartialHead
+
+if TYPE_CHECKING:
+    from multillama.dataplane.listener import Listener
+
+MAX_QUEUED_BYTES: Final = 64 * 1024
+"""Bytes of following requests that wait while an exchange runs; then reading pauses."""
+MAX_UPLOAD_WAITING_BYTES: Final = 256 * 1024
+"""Bytes of an upload that wait for a slow endpoint; then reading pauses."""
+WRITE_BUFFER_BYTES: Final = 64 * 1024
+LINGER_S: Final = 1.0
+"""How long bytes of a refused request are read and dropped, so that its client can read the answer."""
+PROBE_S: Final = (0.05, 5.0)
+"""After a client's FIN: the second probe, then every so often."""
+RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER for zero seconds: closing sends a reset."""
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Mode(IntEnum):
+    """What the bytes that come in are."""
+
+    HEAD = 0
+    BODY = 1
+    BUSY = 2
+    """Of a following request: they wait."""
+    LINGER = 3
+    """Of nobody: they are dropped until the connection ends."""
+
+
+class Downstream(asyncio.Protocol):
+    """A client's connection."""
+
+    __slots__ = (
+        "_chunked", "_exchange", "_is_half_closed", "_is_pumping", "_is_read_paused", "_is_write_paused",
+        "_left", "_listener", "_memo", "_mode", "_must_close", "_partial", "_probes", "_queued", "_request",
+        "_timers", "deadline", "has_http_11", "is_head", "tick", "transport", "write",
+    )  # fmt: skip
+
+    def __init__(self, listener: "Listener") -> None:
+        self._listener = listener
+        self._timers = listener.timers
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
+        self.write: Callable[[bytes], None] = _unconnected
+        self.tick = 0
+        self.deadline = NEVER
+        # the connection
+        self._mode = Mode.HEAD
+        self._queued = b""
+        self._partial: PartialHead | None = None
+        self._memo = HeadMemo()
+        self._is_pumping = False
+        self._is_read_paused = False
+        self._is_write_paused = False
+        self._is_half_closed = False
+        self._probes = 0
+        # the request
+        self._request: Request | None = None
+        self._exchange: Exchange | None = None
+        self._chunked: ChunkedReader | None = None
+        self._left = 0
+        self._must_close = False
+        self.has_http_11 = True
+        self.is_head = False
+
+    # --- what the loop does ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        self.write = self.transport.write
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self._listener.connections.add(self)
+        self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._listener.connections.discard(self)
+        self._timers.forget(self)
+        self._mode = Mode.LINGER
+        self._queued = b""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._queued = self._queued + data if self._queued else data
+        if self._mode != Mode.BUSY:
+            self._pump()
+        elif len(self._queued) > MAX_QUEUED_BYTES:
+            self._pause_reading()
+
+    def eof_received(self) -> bool:
+        exchange = self._exchange
+        if exchange is None or self._mode != Mode.BUSY:
+            return False  # between requests, or in the middle of one: nothing will follow
+        attempt = exchange.attempt
+        if attempt is not None and attempt.is_committed and exchange.stream:
+            return False  # nobody half-closes and reads a stream; a reader that left must not cost tokens
+        # A FIN may be a client that left, or one that has said all and waits (RFC 9112 §9.6 allows it). Only the
+        # answer to a write tells: an interim response is legal at any time, and a closed peer resets.
+        self._is_half_closed = True
+        self._probe()
+        return True
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+        self._timers.arm(self, self._listener.snapshot.timeouts.write_s)
+        if self._exchange is not None and self._exchange.attempt is not None:
+            self._exchange.attempt.pause()
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        self.deadline = NEVER
+        if self._mode == Mode.HEAD:
+            self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
+        if self._exchange is not None and self._exchange.attempt is not None:
+            self._exchange.attempt.resume()
+
+    def on_deadline(self) -> None:
+        if self._is_write_paused or self._mode == Mode.LINGER:
+            self.transport.abort()
+        elif self._mode == Mode.BUSY:
+            if self._is_half_closed:
+                self._probe()
+        elif self._mode == Mode.BODY:
+            seconds = self._listener.snapshot.timeouts.body_s
+            text = f"The request body stopped coming: nothing for {seconds:g} s."
+            self._fail_body(GatewayError("request_timeout", text))
+        elif self._partial is not None and not self._partial.is_empty:
+            seconds = self._listener.snapshot.timeouts.header_s
+            text = f"The request's head did not come within {seconds:g} s."
+            self._refuse(GatewayError("request_timeout", text))
+        else:
+            self.transport.close()
+
+    def _probe(self) -> None:
+        if self.has_http_11 and not self.transport.is_closing():
+            self.write(CONTINUE)
+        self._timers.arm(self, PROBE_S[min(self._probes, 1)])
+        self._probes += 1
+
+    # --- bytes to requests -------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Reads what has come, request after request, until one must be waited for."""
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        try:
+            while self._queued and self._mode != Mode.BUSY:
+                data, self._queued = self._queued, b""
+                if self._mode == Mode.HEAD:
+                    self._read_head(data)
+                elif self._mode == Mode.BODY:
+                    self._read_body(data)
+        except GatewayError as error:
+            self._refuse(error)
+        finally:
+            self._is_pumping = False
+
+    def _read_head(self, data: bytes) -> None:
+        limits = self._listener.snapshot.limits
+        partial = self._partial
+        end = data.find(b"\r\n\r\n") if partial is None else -1
+        if 0 < end <= min(limits.target_bytes, limits.head_bytes - 4) and data[0] != 0x0D:
+            # Whole and short: no limit can be broken, and the parser judges the rest.
+            self._begin(data[: end + 4], data[end + 4 :])
+            return
+        if partial is None:
+            partial = PartialHead(target_limit=limits.target_bytes, head_limit=limits.head_bytes)
+            self._partial = partial
+        was_empty = partial.is_empty
+        found = partial.add(data)
+        if found is None:
+            if was_empty and not partial.is_empty:
+                self._timers.arm(self, self._listener.snapshot.timeouts.header_s)
+            return
+        self._partial = None
+        self._begin(*found)
+
+    def _begin(self, raw: bytes, rest: bytes) -> None:
+        """Starts a request: its head is whole, `rest` follows it."""
+        self.deadline = NEVER
+        known = self._memo.find(raw)
+        if known is None:
+            head = parse_head(raw)
+            length = head.length
+            self._memo.keep(raw, head)
+        else:
+            head, length = known
+        self.has_http_11 = head.has_http_11
+        self.is_head = head.method == b"HEAD"
+        listener = self._listener
+        operation = BY_PATH.get(head.path)
+        if operation is None or head.method != b"POST":
+            self._queued = rest
+            self._timers.arm(self, listener.snapshot.timeouts.keep_alive_s)
+            listener.serve_other(self, head, length, raw)
+            return
+        request = Request(head, length, operation, at=listener.clock(), started=listener.now())
+        self._await_body(request, rest)
+        self._exchange = exchange = Exchange(listener, self, request, operation)
+        exchange.start()
+        if self._mode == Mode.BODY and not self._queued:
+            self._timers.arm(self, listener.snapshot.timeouts.body_s)
+
+    def _await_body(self, request: Request, rest: bytes) -> None:
+        """Says what the following bytes are; a body that is here whole is taken at once."""
+        self._request = request
+        length = request.length
+        if request.head.chunked:
+            self._chunked = ChunkedReader()
+            self._mode = Mode.BODY
+        elif length:
+            if len(rest) >= length:
+                request.feed(rest[:length] if len(rest) > length else rest)
+                request.is_complete = True
+                rest = rest[length:]
+                self._mode = Mode.BUSY
+            else:
+                self._left = length
+                self._mode = Mode.BODY
+        else:
+            self._mode = Mode.BUSY
+        self._queued = rest
+
+    def _read_body(self, data: bytes) -> None:
+        request = self._request
+        if request is None or self._exchange is None:
+            return
+        try:
+            if self._chunked is not None:
+                for piece in self._chunked.feed(data):
+                    request.feed(piece)
+                if self._chunked.is_done:
+                    self._queued = self._chunked.rest
+                    self._chunked = None
+                    request.is_complete = True
+            else:
+                piece = data if len(data) <= self._left else data[: self._left]
+                self._left -= len(piece)
+                request.feed(piece)
+                self._queued = data[len(piece) :]
+                request.is_complete = not self._left
+            if request.received_bytes > request.limit_bytes:
+                raise too_large(request.limit_bytes)
+        except GatewayError as error:
+            self._fail_body(error)
+            return
+        if request.is_complete:
+            self._mode = Mode.BUSY
+            self.deadline = NEVER
+        else:
+            self._timers.arm(self, self._listener.snapshot.timeouts.body_s)
+            if request.waiting_bytes > MAX_UPLOAD_WAITING_BYTES and request.wants_pieces:
+                self._pause_reading()
+        if request.is_complete or request.wants_pieces:
+            self._exchange.wake()
+
+    def _fail_body(self, error: GatewayError) -> None:
+        """The rest of the body will never come, or may not."""
+        self._queued = b""
+        if self._request is not None:
+            self._request.failure = error
+        if self._exchange is not None:
+            self._exchange.wake()
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answers what is not even a request, and ends the connection."""
+        self._partial = None
+        self._listener.answer_refused(self, error)
+        self.hang_up(hard=False)
+
+    def _pause_reading(self) -> None:
+        if not self._is_read_paused and not self.transport.is_closing():
+            self._is_read_paused = True
+            self.transport.pause_reading()
+            self.deadline = NEVER
+
+    def _resume_reading(self) -> None:
+        if self._is_read_paused and not self.transport.is_closing():
+            self._is_read_paused = False
+            self.transport.resume_reading()
+
+    # --- what the exchange does --------------------------------------------------------------
+
+    def want_body(self) -> None:
+        request = self._request
+        if request is not None and request.head.expects_continue and not request.received_bytes:
+            self.write(CONTINUE)
+
+    def take_body(self) -> bytes:
+        request = self._request
+        taken = request.take() if request is not None else b""
+        if self._is_read_paused:
+            self._resume_reading()
+        return taken
+
+    def may_keep_alive(self) -> bool:
+        request = self._request
+        return (
+            request is not None
+            and request.head.keep_alive
+            and request.is_complete
+            and not self._is_half_closed
+            and not self._listener.is_draining
+        )
+
+    def on_commit(self) -> None:
+        if self._exchange is not None:
+            self._exchange.body = b""
+
+    def answer(self, status: int, body: bytes, lines: bytes) -> None:
+        """Sends an answer of ours; see `send_answer` for its framing."""
+        self._must_close = not self.may_keep_alive()
+        self.send_answer(status, body, lines, may_stay=not self._must_close)
+
+    def send_answer(self, status: int, body: bytes, lines: bytes, *, may_stay: bool) -> None:
+        """Writes a JSON answer of ours."""
+        connection = b"" if may_stay and self.has_http_11 else b"connection: close\r\n"
+        if may_stay and not self.has_http_11:
+            connection = b"connection: keep-alive\r\n"
+        length = b"" if status == 204 else b"content-length: %d\r\n" % len(body)
+        kind = b"content-type: application/json\r\n" if body else b""
+        head = b"%bdate: %b\r\n%b%b%b%b\r\n" % (
+            status_line(status), self._listener.date(), kind, lines, length, connection,
+        )  # fmt: skip
+        self.write(head if self.is_head else head + body)
+
+    def hang_up(self, *, hard: bool) -> None:
+        self._mode = Mode.LINGER
+        self._queued = b""
+        if self.transport.is_closing():
+            return
+        if hard:
+            reset = self.transport.get_extra_info("socket")
+            reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.transport.abort()
+            return
+        self._resume_reading()
+        is_taken = not self.transport.get_write_buffer_size()
+        self.transport.write_eof()
+        self._timers.arm(
+            self, LINGER_S if is_taken else self._listener.snapshot.timeouts.write_s
+        )
+
+    def on_exchange_over(self, *, must_close: bool) -> None:
+        request, self._request = self._request, None
+        self._exchange = None
+        self._chunked = None
+        if self._mode == Mode.LINGER or self.transport.is_closing():
+            return
+        if request is None or not request.is_complete:
+            self.hang_up(hard=False)
+        elif must_close or self._must_close:
+            self._mode = Mode.LINGER
+            self.transport.close()
+            # It closes when the client has taken everything; one that never does must not stay for ever.
+            self._timers.arm(self, self._listener.snapshot.timeouts.write_s)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Waits for the next request."""
+        self._mode = Mode.HEAD
+        self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
+        self._resume_reading()
+        if self._queued:
+            self._pump()
+
+    # --- what the listener does --------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Lets go of the transport: somebody else serves this connection from here."""
+        self._mode = Mode.LINGER
+        self._timers.forget(self)
+        self._listener.connections.discard(self)
+
+    def take_queued(self) -> bytes:
+        """Returns the bytes that have come and are not yet read."""
+        queued, self._queued = self._queued, b""
+        return queued
+
+    @property
+    def is_idle(self) -> bool:
+        """True between requests."""
+        return self._mode == Mode.HEAD and (self._partial is None or self._partial.is_empty)
+
+
+def _unconnected(data: bytes) -> None:
+    raise RuntimeError("written to before the connection was made")

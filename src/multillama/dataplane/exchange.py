@@ -1,0 +1,301 @@
+"""One coroutine per exchange, read from top to bottom: authenticate, peek, plan, attempt, relay, record.
+
+Its decisions are calls into `core`. It awaits nothing of asyncio: callbacks of the two connections wake it, and it
+looks whether what it waits for has come. So it costs no task and no turn of the loop, and runs without one in tests.
+"""
+
+from collections.abc import Coroutine, Generator
+from typing import Any, Final, Protocol
+
+from multillama.core.auth import check_key
+from multillama.core.operations import Body, Operation
+from multillama.core.record import Outcome, Record
+from multillama.core.refusal import error_body
+from multillama.core.retry import may_try_next
+from multillama.core.routing import plan_targets
+from multillama.core.snapshot import Snapshot, Target
+from multillama.core.usage import Usage, read_usage
+from multillama.dataplane.outgoing import opening_lines
+from multillama.dataplane.pool import Pool
+from multillama.dataplane.relay import Attempt, Client
+from multillama.dataplane.request import Request
+from multillama.errors import GatewayError, Origin
+from multillama.wire.peek import peek, replace_member
+
+MAX_HOPS: Final = 5
+"""Gateways of our kind in a row; one more is a loop."""
+
+
+class Server(Protocol):
+    """What an exchange needs of the gateway around it."""
+
+    snapshot: Snapshot
+    pool: Pool
+
+    def now(self) -> float:
+        """The monotonic clock, in seconds."""
+
+    def new_id(self) -> str: ...
+    def on_record(self, record: Record) -> None: ...
+    def on_crash(self, error: BaseException) -> None: ...
+
+
+class Caller(Client, Protocol):
+    """The client's connection, as an exchange needs it."""
+
+    def want_body(self) -> None:
+        """The body will be read: says `100 Continue` to a client that waits for it."""
+
+    def take_body(self) -> bytes:
+        """Returns body bytes that have come, and reads on if that was paused."""
+
+    def answer(self, status: int, body: bytes, lines: bytes) -> None:
+        """Sends an answer of ours: JSON with these extra header lines."""
+
+    def on_exchange_over(self, *, must_close: bool) -> None: ...
+
+
+class _Pause:
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+PAUSE: Final = _Pause()
+
+
+class Exchange:
+    """One client request and its answer."""
+
+    __slots__ = (
+        "_attempts", "_coroutine", "_is_cancelled", "_is_running", "_tried", "attempt", "body", "caller", "id",
+        "model", "operation", "request", "server", "stream",
+    )  # fmt: skip
+
+    def __init__(self, server: Server, caller: Caller, request: Request, operation: Operation) -> None:
+        self.server = server
+        self.caller = caller
+        self.request = request
+        self.operation = operation
+        self.id = server.new_id()
+        self.model: str | None = None
+        self.stream = False
+        self.body: bytes = b""
+        """The request's body while another target may need it."""
+        self.attempt: Attempt | None = None
+        self._attempts = 0
+        self._tried: list[str] = []
+        self._is_cancelled = False
+        self._is_running = False
+        self._coroutine: Coroutine[Any, Any, None] | None = None
+
+    # --- the driver --------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Runs until the first wait."""
+        self._coroutine = self._run()
+        self.wake()
+
+    def wake(self) -> None:
+        """Lets it look again at what it waits for. A wake while it runs is not lost: it looks before it waits."""
+        if self._is_running or self._coroutine is None:
+            return
+        self._is_running = True
+        try:
+            self._coroutine.send(None)
+        except StopIteration:
+            self._coroutine = None
+        finally:
+            self._is_running = False
+
+    def cancel(self) -> None:
+        """The client is gone."""
+        self._is_cancelled = True
+        if self.attempt is not None:
+            self.attempt.cancel()
+        self.wake()
+
+    # --- the life ----------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        error: GatewayError | None = None
+        try:
+            if self.operation.body is Body.JSON:
+                await self._serve_json()
+            else:
+                # Imported when the first upload comes: it is rare, and start-up is watched.
+                from multillama.dataplane.upload import serve_upload
+
+                await serve_upload(self)
+        except GatewayError as failure:
+            error = failure
+        except Exception as crash:  # the last resort: a bug of ours must cost one answer, not the process
+            self.server.on_crash(crash)
+            error = GatewayError("internal_error", "The gateway failed. Its log has the reason.")
+        self._finish(error)
+
+    async def _serve_json(self) -> None:
+        server, request, caller = self.server, self.request, self.caller
+        snapshot = server.snapshot
+        self.admit(snapshot, snapshot.limits.body_bytes)
+        if not request.is_complete:
+            caller.want_body()
+            while not request.is_complete:
+                await self.pause()
+        self.body = body = caller.take_body()
+        view = peek(body)
+        self.model, self.stream = view.model, bool(view.stream)
+        del body
+        for target in plan_targets(snapshot, view.model or ""):
+            attempt = self.open(target, snapshot)
+            sent = self.body
+            if target.rename is not None:
+                sent = replace_member(sent, "model", target.rename)
+            head = opening_lines(request.head, self.operation, target.endpoint)
+            framing = b"content-length: %d\r\n\r\n" % len(sent)
+            self.launch(attempt, head + framing, sent)
+            del sent
+            while not attempt.is_over:
+                await self.pause()
+            if not self.should_try_next(attempt, replayable=True):
+                break
+        self.settle()
+
+    async def pause(self) -> None:
+        """Waits for the next callback.
+
+        Raises:
+            GatewayError: `client_gone`, or why the rest of the request will never come.
+        """
+        if not self._is_cancelled:
+            await PAUSE
+        if self._is_cancelled:
+            raise GatewayError("client_gone", "The client left before the answer was complete.")
+        if self.request.failure is not None:
+            raise self.request.failure
+
+    # --- the steps, shared with uploads ------------------------------------------------------
+
+    def admit(self, snapshot: Snapshot, limit_bytes: int) -> None:
+        """Lets the request in, by its head alone: nothing of its body is read before.
+
+        Raises:
+            GatewayError: `invalid_api_key`, `loop_detected` or `body_too_large`.
+        """
+        request = self.request
+        check_key(request.head.credential, api_key=snapshot.api_key)
+        if request.head.hops >= MAX_HOPS:
+            raise GatewayError(
+                "loop_detected",
+                "The request went in a circle: an endpoint of this gateway leads back to it. Check its --url.",
+            )
+        request.limit_bytes = limit_bytes
+        if max(request.length or 0, request.received_bytes) > limit_bytes:
+            raise too_large(limit_bytes)
+
+    def open(self, target: Target, snapshot: Snapshot) -> Attempt:
+        """Makes the next attempt."""
+        self._attempts += 1
+        endpoint = target.endpoint
+        endpoint.state.requests += 1
+        self.attempt = Attempt(self.caller, self.server.pool, endpoint, snapshot.timeouts)
+        return self.attempt
+
+    def launch(self, attempt: Attempt, head: bytes, body: bytes | None) -> None:
+        """Starts an attempt."""
+        attempt.start(
+            head, body, dialect=self.operation.dialect, exchange_id=self.id, on_over=self.wake
+        )
+
+    def should_try_next(self, attempt: Attempt, *, replayable: bool) -> bool:
+        """Takes note of an attempt that is over, and says whether the next target may be tried."""
+        state, error = attempt.target_endpoint.state, attempt.error
+        if attempt.first_byte_at is not None:
+            state.on_answer((attempt.first_byte_at - self.request.started) * 1000)
+        if error is None:
+            return False
+        reached = error.kind not in ("endpoint_unreachable", "connect_timeout", "endpoint_tls_failed")
+        state.on_failure(error.text, at=self.request.at, reached=reached)
+        if not may_try_next(error, committed=attempt.is_committed, replayable=replayable):
+            return False
+        self._tried.append(f"{attempt.endpoint}: {error.kind}")
+        return True
+
+    def settle(self) -> None:
+        """After the last attempt: raises its failure, if it has one."""
+        if self.attempt is not None and self.attempt.error is not None:
+            raise self.attempt.error
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _finish(self, error: GatewayError | None) -> None:
+        """Answers a failure that nobody has answered, then writes the one record."""
+        attempt = self.attempt
+        if attempt is not None and not attempt.is_over:
+            attempt.cancel()
+        committed = attempt is not None and attempt.is_committed
+        own_answer = b""
+        if error is not None and not committed and error.kind != "client_gone":
+            own_answer = error_body(error, self.operation.dialect)
+            lines = b"x-request-id: %b\r\n" % self.id.encode()
+            if error.status == 401:
+                lines += b"www-authenticate: Bearer\r\n"
+            self.caller.answer(error.status, own_answer, lines)
+        self._record(error, attempt, committed=committed, own_bytes=len(own_answer))
+        self.body = b""
+        self.caller.on_exchange_over(must_close=committed and attempt.must_close)  # type: ignore[union-attr]  # committed says so
+
+    def _record(
+        self, error: GatewayError | None, attempt: Attempt | None, *, committed: bool, own_bytes: int
+    ) -> None:
+        request = self.request
+        now = self.server.now()
+        usage = Usage()
+        first_byte_ms = None
+        if attempt is not None and attempt.first_byte_at is not None:
+            first_byte_ms = (attempt.first_byte_at - request.started) * 1000
+            usage = read_usage(attempt.opening, b"".join(attempt.ending))
+            attempt.target_endpoint.state.tokens += sum(count or 0 for count in usage)
+        status = attempt.status if committed and attempt is not None else error.status if error else 0
+        self.server.on_record(
+            Record(
+                id=self.id,
+                at=request.at,
+                operation=self.operation.name,
+                method="POST",
+                path=request.head.path.decode("latin-1"),
+                model=self.model,
+                endpoint=attempt.endpoint if attempt is not None else None,
+                status=status,
+                outcome=outcome_of(error, committed=committed),
+                stream=self.stream,
+                error=error.kind if error else None,
+                error_text=error.text if error else None,
+                first_byte_ms=first_byte_ms,
+                total_ms=(now - request.started) * 1000,
+                request_bytes=request.received_bytes,
+                response_bytes=attempt.answer_bytes if committed and attempt else own_bytes,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                attempts=self._attempts,
+                tried=tuple(self._tried),
+            )
+        )
+
+
+def outcome_of(error: GatewayError | None, *, committed: bool) -> Outcome:
+    """Sorts the end of an exchange into the record's five outcomes."""
+    if error is None:
+        return "ok"
+    if error.kind == "client_gone":
+        return "cancelled"
+    if error.failure.origin is Origin.ENDPOINT:
+        return "truncated" if committed else "failed"
+    return "refused"
+
+
+def too_large(limit_bytes: int) -> GatewayError:
+    """Returns the failure of a body beyond its limit."""
+    return GatewayError(
+        "body_too_large", f"The request body is larger than {limit_bytes} bytes, the limit of this gateway."
+    )
+

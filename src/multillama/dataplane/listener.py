@@ -1,0 +1,172 @@
+"""The public port: accepts connections, knows what is shared by all of them, and closes them in order.
+
+Also serves what is no operation: built-in answers itself, everything else by handing the connection over to the pages.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Final
+
+from multillama.core.operations import BY_PATH
+from multillama.core.record import Record
+from multillama.core.refusal import error_body
+from multillama.core.snapshot import Snapshot
+from multillama.dataplane.builtin import SUPPORTED, answer_builtin, is_builtin
+from multillama.dataplane.downstream import Downstream
+from multillama.dataplane.pool import Pool
+from multillama.dataplane.timers import Timers
+from multillama.errors import GatewayError
+from multillama.wire.heads import Head
+
+HandOver = Callable[[asyncio.Transport, bytes], None]
+"""Takes a connection, with the bytes of its request."""
+
+POLL_S: Final = 0.02
+"""How often a drain looks whether all exchanges are over."""
+
+
+class Listener:
+    """Everything the client connections of one process share."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: Snapshot,
+        pool: Pool,
+        timers: Timers,
+        id_prefix: str,
+        on_record: Callable[[Record], None],
+        hand_over: HandOver,
+    ) -> None:
+        """Takes its parts; `id_prefix` makes request ids unique among processes."""
+        self.snapshot = snapshot
+        self.pool = pool
+        self.timers = timers
+        self.now = time.monotonic
+        self.clock = time.time
+        self.on_record = on_record
+        self.on_crash: Callable[[BaseException], None] = _reraise
+        self.connections: set[Downstream] = set()
+        self.is_draining = False
+        self._hand_over = hand_over
+        self._id_prefix = id_prefix
+        self._count = 0
+        self._date = b""
+        self._date_s = 0
+        self._servers: list[asyncio.Server] = []
+
+    async def listen(self, sockets: list) -> None:  # type: ignore[type-arg]
+        """Accepts connections on bound sockets."""
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            server = await loop.create_server(lambda: Downstream(self), sock=sock, backlog=4096)
+            self._servers.append(server)
+
+    async def drain(self, limit_s: float) -> None:
+        """Stops accepting, lets running exchanges finish, then ends what is left after `limit_s`."""
+        self.is_draining = True
+        for server in self._servers:
+            server.close()
+        until = self.now() + limit_s
+        while self.connections:
+            for connection in list(self.connections):
+                if connection.is_idle:
+                    connection.transport.close()
+            if self.now() >= until:
+                break
+            await asyncio.sleep(POLL_S)
+        self.abort()
+
+    def abort(self) -> None:
+        """Ends all connections now."""
+        for connection in list(self.connections):
+            connection.transport.abort()
+
+    # --- what connections and exchanges ask ----------------------------------------------------
+
+    def new_id(self) -> str:
+        """Returns a request id: unique among processes, ordered within one."""
+        self._count += 1
+        return f"{self._id_prefix}{self._count:x}"
+
+    def date(self) -> bytes:
+        """Returns the `date` of now, rendered once a second."""
+        now = int(time.time())
+        if now != self._date_s:
+            self._date_s, self._date = now, formatdate(now, usegmt=True).encode()
+        return self._date
+
+    def serve_other(self, connection: Downstream, head: Head, length: int | None, raw: bytes) -> None:
+        """Serves a request that is no exchange.
+
+        Raises:
+            GatewayError: A refusal that ends the connection.
+        """
+        path, method = head.path, head.method
+        if method in (b"TRACE", b"CONNECT"):
+            raise GatewayError("method_not_allowed", f"{method.decode()} is not served here.")
+        operation = BY_PATH.get(path)
+        if operation is None and not is_builtin(path) and path != b"*":
+            connection.leave()
+            self._hand_over(connection.transport, raw + connection.take_queued())
+            return
+        allowed = SUPPORTED if operation is None else b"POST, OPTIONS"
+        # A body nobody reads would be taken for the next request, so its connection ends.
+        may_stay = head.keep_alive and not length and not head.chunked and not self.is_draining
+        lines = b"allow: %b\r\n" % allowed
+        if method == b"OPTIONS":
+            self._answer(connection, head, 204, b"", lines, may_stay=may_stay, name="options")
+            return
+        try:
+            if operation is not None or method not in (b"GET", b"HEAD"):
+                text = f"{method.decode()} is not served at this path: use {allowed.decode()}."
+                raise GatewayError("method_not_allowed", text)
+            name, status, body = answer_builtin(head, self.snapshot)
+        except GatewayError as error:
+            extra = lines if error.status == 405 else b""
+            if error.status == 401:
+                extra = b"www-authenticate: Bearer\r\n"
+            body = error_body(error)
+            self._answer(
+                connection, head, error.status, body, extra, may_stay=may_stay, name="-", error=error
+            )
+            return
+        self._answer(connection, head, status, body, b"", may_stay=may_stay, name=name)
+
+    def answer_refused(self, connection: Downstream, error: GatewayError) -> None:
+        """Answers what is not even a request."""
+        body = error_body(error)
+        lines = b"allow: GET, HEAD, POST, OPTIONS\r\n" if error.status == 405 else b""
+        connection.is_head = False
+        connection.send_answer(error.status, body, lines, may_stay=False)
+        self.on_record(
+            Record(
+                id=self.new_id(), at=self.clock(), operation="-", status=error.status, outcome="refused",
+                error=error.kind, error_text=error.text, total_ms=0.0, response_bytes=len(body),
+            )
+        )  # fmt: skip
+
+    def _answer(
+        self, connection: Downstream, head: Head, status: int, body: bytes, lines: bytes,
+        *, may_stay: bool, name: str, error: GatewayError | None = None,
+    ) -> None:  # fmt: skip
+        started = self.now()
+        request_id = self.new_id()
+        lines += f"x-request-id: {request_id}\r\n".encode()
+        connection.send_answer(status, body, lines, may_stay=may_stay)
+        self.on_record(
+            Record(
+                id=request_id, at=self.clock(), operation=name, method=head.method.decode(),
+                path=head.path.decode("latin-1"), status=status, outcome="refused" if error else "ok",
+                error=error.kind if error else None, error_text=error.text if error else None,
+                total_ms=(self.now() - started) * 1000, response_bytes=len(body),
+            )
+        )  # fmt: skip
+        if not may_stay:
+            connection.hang_up(hard=False)
+
+
+def _reraise(error: BaseException) -> None:
+    raise error

@@ -1,0 +1,33 @@
+"""The head of the request that an endpoint receives, always built from parsed parts."""
+
+from multillama.core.operations import Operation
+from multillama.core.snapshot import Endpoint
+from multillama.wire.heads import Head, drop_fields
+
+
+def opening_lines(head: Head, operation: Operation, endpoint: Endpoint) -> bytes:
+    """Returns request line and header lines up to the framing, which the caller adds.
+
+    Order: what the endpoint needs, its defaults where the client is silent, what the client sent, the hop count.
+    A connection that repeats its head repeats these lines, so they are kept with the head.
+    """
+    known = head.outgoing
+    if known is not None and known[0] is endpoint:
+        return known[1]
+    target = endpoint.paths[operation.name]
+    if head.query:
+        target += b"?" + head.query
+    forward = head.forward
+    if endpoint.owns:
+        forward = list(forward)
+        drop_fields(forward, list(endpoint.owns))
+    names = {name.lower() for name in forward[::4]}
+    defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults if pair[0] not in names]
+    lines = b"".join(
+        (
+            b"POST ", target, b" HTTP/1.1\r\n", endpoint.fixed_head, *defaults, *forward,
+            b"x-multillama-hops: %d\r\n" % (head.hops + 1),
+        )
+    )  # fmt: skip
+    head.outgoing = (endpoint, lines)
+    return lines

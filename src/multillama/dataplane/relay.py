@@ -1,0 +1,267 @@
+"""One attempt: a request goes to one target, and its answer goes to the client as it comes.
+
+Bytes are forwarded in callbacks, with the framing made anew and a copy of the edges kept for counting. The first byte
+commits the exchange to this target; after it a failure can only be told inside the stream, or by breaking off.
+
+HOT: `on_body` and `on_flush` run for every segment of every answer.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, Protocol
+
+from multillama.core.refusal import error_event
+from multillama.core.snapshot import Endpoint, Timeouts
+from multillama.dataplane.pool import Connecting, Pool
+from multillama.dataplane.upstream import Upstream
+from multillama.errors import GatewayError
+from multillama.wire.answers import AnswerHead, status_line
+
+EDGE_BYTES: Final = 2048
+"""How much of an answer's beginning and end is kept, to read its usage."""
+
+CRLF: Final = b"\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
+CHUNKED: Final = b"transfer-encoding: chunked\r\n"
+UNBUFFERED: Final = b"x-accel-buffering: no\r\n"
+"""Tells an nginx in front of us to pass events on as they come."""
+
+
+class Client(Protocol):
+    """The client's side, as an attempt needs it."""
+
+    has_http_11: bool
+    is_head: bool
+
+    def may_keep_alive(self) -> bool: ...
+    def on_commit(self) -> None:
+        """Comes once, before the first byte of the answer: no other target will be tried."""
+
+    def write(self, data: bytes) -> None: ...
+    def hang_up(self, *, hard: bool) -> None:
+        """Ends the connection; `hard` so that the client cannot take it for the end of the answer."""
+
+
+class Attempt:
+    """One try of one target."""
+
+    __slots__ = (
+        "_client", "_connecting", "_dialect", "_exchange_id", "_head_bytes", "_is_chunked", "_is_event_stream",
+        "_is_framed", "_is_retry", "_on_over", "_origin", "_parts", "_pool", "_request_body", "_request_head", "answer_bytes",
+        "ending", "endpoint", "error", "first_byte_at", "is_committed", "is_over", "is_sent", "must_close",
+        "opening", "status", "target_endpoint", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, client: Client, pool: Pool, endpoint: Endpoint, timeouts: Timeouts) -> None:
+        self._client = client
+        self._pool = pool
+        self._origin = pool.origin_of(endpoint, timeouts)
+        self.target_endpoint = endpoint
+        self.endpoint = endpoint.name
+        self.upstream: Upstream | None = None
+        self._connecting: Connecting | None = None
+        self._request_head = b""
+        self._request_body: bytes | None = None
+        self._is_retry = False
+        self._dialect = ""
+        self._exchange_id = ""
+        self._on_over: Callable[[], None] = _nothing
+        # the answer
+        self.status = 0
+        self.is_sent = False
+        """True once bytes of the request may have reached the endpoint."""
+        self.is_committed = False
+        """True once the client has, or is about to have, the first byte."""
+        self.is_over = False
+        self.error: GatewayError | None = None
+        self.must_close = False
+        """True when the client's connection cannot carry another exchange."""
+        self.first_byte_at: float | None = None
+        """On the monotonic clock."""
+        self.answer_bytes = 0
+        self.opening = b""
+        self.ending: list[bytes] = []
+        self._head_bytes = b""
+        self._parts: list[bytes] = []
+        self._is_chunked = False
+        self._is_framed = False
+        self._is_event_stream = False
+
+    # --- the exchange ------------------------------------------------------------------------
+
+    def start(
+        self, head: bytes, body: bytes | None, *, dialect: str, exchange_id: str, on_over: Callable[[], None]
+    ) -> None:
+        """Begins.
+
+        Args:
+            head: The whole request head for the endpoint.
+            body: The whole body; None when it follows by `send_body` after `is_sent`.
+            dialect: The client's, for an error inside the stream.
+            exchange_id: Sent to the client; as `x-request-id` too, where the endpoint has sent none.
+            on_over: Called when the attempt is over, or for an upload when `is_sent` has changed.
+        """
+        self._request_head, self._request_body = head, body
+        self._dialect, self._exchange_id, self._on_over = dialect, exchange_id, on_over
+        self.target_endpoint.state.in_flight += 1
+        # An upload cannot be repeated, so it never meets a connection that might have died in the pool.
+        upstream = self._origin.take() if body is not None else None
+        if upstream is None:
+            self._connect()
+        else:
+            self._send(upstream)
+
+    def _connect(self) -> None:
+        self._connecting = self._pool.connect(
+            self._origin, self.target_endpoint, self._on_connected, self.fail
+        )
+
+    def _on_connected(self, upstream: Upstream) -> None:
+        self._connecting = None
+        self._send(upstream)
+
+    def _send(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        self.is_sent = True
+        upstream.send(self._request_head, self._request_body, self)
+        if self._request_body is None:
+            self._on_over()
+
+    def cancel(self) -> None:
+        """Stops it: the client is gone, or another try has won."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self.upstream is not None:
+            self.upstream.abort()
+        self._end()
+
+    def pause(self) -> None:
+        """Stops reading the answer."""
+        if self.upstream is not None and self.is_committed:
+            self.upstream.pause()
+
+    def resume(self) -> None:
+        """Goes on reading the answer."""
+        if self.upstream is not None and self.is_committed and not self.is_over:
+            self.upstream.resume()
+
+    # --- the answer --------------------------------------------------------------------------
+
+    def on_head(self, head: AnswerHead) -> None:
+        """Commits: from here the client sees this answer."""
+        self.is_committed = True
+        self._request_head, self._request_body = b"", b""  # a long stream need not hold its prompt
+        self.first_byte_at = monotonic()
+        self.status = head.status
+        self._is_event_stream = head.is_event_stream
+        client = self._client
+        own = "x-multillama-endpoint: %s\r\nx-multillama-id: %s\r\n"
+        if not head.has_request_id:
+            own = f"x-request-id: {self._exchange_id}\r\n{own}"
+        own_lines = (own % (self.endpoint, self._exchange_id)).encode("latin-1")
+        lines = [status_line(head.status), *head.lines, own_lines]
+        if head.length is not None:
+            # 204 has no framing line at all (RFC 9110 §8.6); a 304's or HEAD's length describes what is not sent.
+            if head.status != 204:
+                lines.append(b"content-length: %d\r\n" % head.length)
+        elif head.may_have_body:
+            self._is_chunked = client.has_http_11 and not client.is_head
+            if self._is_chunked:
+                lines.append(CHUNKED)
+            elif not client.is_head:
+                self.must_close = True
+        if head.is_event_stream:
+            lines.append(UNBUFFERED)
+        if self.must_close or not client.may_keep_alive():
+            self.must_close = True
+            lines.append(b"connection: close\r\n")
+        elif not client.has_http_11:
+            lines.append(b"connection: keep-alive\r\n")
+        lines.append(CRLF)
+        self._is_framed = self._is_chunked or head.length is not None
+        self._head_bytes = b"".join(lines)
+        client.on_commit()
+
+    def on_body(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def on_flush(self, *, is_last: bool) -> None:
+        parts = self._parts
+        if parts:
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            self._tap(data)
+            if self._is_chunked:
+                tail = b"\r\n0\r\n\r\n" if is_last else CRLF
+                data = b"%b%x\r\n%b%b" % (self._head_bytes, len(data), data, tail)
+            elif self._head_bytes:
+                data = self._head_bytes + data
+            self._head_bytes = b""
+            self._client.write(data)
+        elif self._head_bytes or (is_last and self._is_chunked):
+            last = LAST_CHUNK if is_last and self._is_chunked else b""
+            data, self._head_bytes = self._head_bytes + last, b""
+            self._client.write(data)
+        if is_last:
+            self._end()
+
+    def _tap(self, data: bytes) -> None:
+        """Keeps the edges of the answer: its usage stands there."""
+        size = self.answer_bytes
+        self.answer_bytes = size + len(data)
+        if size < EDGE_BYTES and self._is_event_stream:
+            self.opening += data[: EDGE_BYTES - size]
+        ending = self.ending
+        ending.append(data if len(data) <= EDGE_BYTES else data[-EDGE_BYTES:])
+        if len(ending) > 16 or len(data) > EDGE_BYTES:
+            ending[:] = [b"".join(ending)[-EDGE_BYTES:]]
+
+    def on_lost(self, error: GatewayError, *, reusable_socket_died: bool) -> None:
+        if reusable_socket_died and not self._is_retry and error.kind == "endpoint_closed":
+            # The endpoint closed an idle connection while our request was on its way: nothing was answered.
+            self._is_retry = True
+            self.upstream = None
+            self._connect()
+            return
+        if self.is_committed:
+            self._break_off(error)
+        self.fail(error)
+
+    def _break_off(self, error: GatewayError) -> None:
+        """Tells the client that the answer is not whole."""
+        client = self._client
+        if self._is_event_stream and (self._is_chunked or self.must_close):
+            event = error_event(error, self._dialect)
+            if self._is_chunked:
+                framed = b"%b%x\r\n%b\r\n0\r\n\r\n" % (self._head_bytes, len(event), event)
+                client.write(framed)
+            else:
+                client.write(self._head_bytes + event)
+            self._head_bytes = b""
+            return
+        if self._head_bytes:
+            client.write(self._head_bytes)
+        self.must_close = True
+        # Without framing, an orderly end would look like the end of the answer.
+        client.hang_up(hard=not self._is_framed)
+
+    def on_writable(self) -> None:
+        self._on_over()
+
+    def fail(self, error: GatewayError) -> None:
+        """Ends it with a failure."""
+        self.error = error
+        self._connecting = None
+        self._end()
+
+    def _end(self) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        self.upstream = None
+        self.target_endpoint.state.in_flight -= 1
+        self._on_over()
+
+
+def _nothing() -> None:
+    """Is called before `start` has named anybody."""

@@ -1,0 +1,95 @@
+"""Deadlines of everything that waits, in one coarse wheel.
+
+Arming costs a dictionary entry, and moving a deadline later costs one attribute (the wheel looks again when the
+old one passes), so every byte may move one. Precision: one tick late at most, never early.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Final, Protocol
+
+TICK_S: Final = 0.05
+NEVER: Final = math.inf
+
+
+class Waiting(Protocol):
+    """Something that waits until its deadline."""
+
+    deadline: float
+    """On the loop's clock, in seconds; `NEVER` for none."""
+    tick: int
+    """The wheel's own mark; start with 0."""
+
+    def on_deadline(self) -> None: ...
+
+
+class Timers:
+    """The wheel of one event loop."""
+
+    __slots__ = ("_call_later", "_due", "_handle", "_slots", "now")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.now: Callable[[], float] = loop.time
+        self._call_later = loop.call_later
+        self._slots: dict[int, dict[int, Waiting]] = {}
+        self._due = 0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def arm(self, waiting: Waiting, delay_s: float) -> None:
+        """Sets the deadline `delay_s` from now."""
+        deadline = waiting.deadline = self.now() + delay_s
+        tick = int(deadline / TICK_S) + 1
+        # Already watched and not sooner: the wheel will see the new deadline when the old one passes.
+        if not 0 < waiting.tick <= tick:
+            self._watch(waiting, tick)
+
+    def _watch(self, waiting: Waiting, tick: int) -> None:
+        if waiting.tick:
+            self.forget(waiting)
+        waiting.tick = tick
+        slot = self._slots.get(tick)
+        if slot is None:
+            slot = self._slots[tick] = {}
+        slot[id(waiting)] = waiting
+        if self._handle is None:
+            self._due = int(self.now() / TICK_S)
+            self._handle = self._call_later(TICK_S, self._turn)
+
+    def forget(self, waiting: Waiting) -> None:
+        """Takes it out of the wheel; for what is closed."""
+        slot = self._slots.get(waiting.tick)
+        if slot is not None:
+            slot.pop(id(waiting), None)
+        waiting.tick = 0
+        waiting.deadline = NEVER
+
+    def _turn(self) -> None:
+        self._handle = None
+        now = self.now()
+        reached = int(now / TICK_S)
+        if reached - self._due > len(self._slots):
+            due = sorted(tick for tick in self._slots if tick <= reached)
+        else:
+            due = [tick for tick in range(self._due, reached + 1) if tick in self._slots]
+        self._due = reached + 1
+        for tick in due:
+            for waiting in self._slots.pop(tick).values():
+                self._pass(waiting, now)
+        if self._slots and self._handle is None:
+            self._handle = self._call_later(TICK_S, self._turn)
+
+    def _pass(self, waiting: Waiting, now: float) -> None:
+        waiting.tick = 0
+        if waiting.deadline <= now:
+            waiting.deadline = NEVER
+            waiting.on_deadline()
+        elif waiting.deadline != NEVER:
+            self._watch(waiting, int(waiting.deadline / TICK_S) + 1)
+
+    def close(self) -> None:
+        """Stops the wheel; nothing fires any more."""
+        self._slots.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

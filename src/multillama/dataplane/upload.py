@@ -1,0 +1,108 @@
+"""Uploads: multipart operations, whose body is streamed on and never held whole.
+
+The exchange's coroutine calls `serve_upload`; its steps are the same, but the request's body follows its head piece by
+piece, at the pace of the slower side.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from multillama.core.routing import plan_targets
+from multillama.core.snapshot import Target
+from multillama.dataplane.outgoing import opening_lines
+from multillama.dataplane.relay import LAST_CHUNK, Attempt
+from multillama.errors import GatewayError
+from multillama.wire.multipart import ModelFinder, boundary_of, replace_model
+
+if TYPE_CHECKING:
+    from multillama.dataplane.exchange import Exchange
+
+
+async def serve_upload(exchange: "Exchange") -> None:
+    """Serves one upload.
+
+    Raises:
+        GatewayError: The failure that the client must be told.
+    """
+    server = exchange.server
+    snapshot = server.snapshot
+    exchange.admit(snapshot, snapshot.limits.upload_bytes)
+    boundary = boundary_of(exchange.request.head.content_type)
+    if boundary is None:
+        raise GatewayError(
+            "unsupported_media_type", "Send this operation's fields as multipart/form-data."
+        )
+    opening = await _read_until_model(exchange, boundary, snapshot.limits.body_bytes)
+    for target in plan_targets(snapshot, exchange.model or ""):
+        attempt = exchange.open(target, snapshot)
+        first = opening
+        if target.rename is not None:
+            name = msgspec.json.decode(target.rename, type=str).encode()
+            first = replace_model(opening, boundary, name)
+        exchange.launch(attempt, _head(exchange, target, len(first) - len(opening)), None)
+        while not (attempt.is_over or attempt.is_sent):
+            await exchange.pause()
+        if attempt.is_sent:
+            opening = b""  # from here it cannot be repeated, and need not be held
+            await _send(exchange, attempt, first)
+        while not attempt.is_over:
+            await exchange.pause()
+        if not exchange.should_try_next(attempt, replayable=not attempt.is_sent):
+            break
+    exchange.settle()
+
+
+async def _read_until_model(exchange: "Exchange", boundary: bytes, limit_bytes: int) -> bytes:
+    """Reads until the form field `model` is known; returns all that was read."""
+    request, caller = exchange.request, exchange.caller
+    finder = ModelFinder(boundary, limit_bytes=limit_bytes)
+    pieces: list[bytes] = []
+    request.wants_pieces = True
+    caller.want_body()
+    while True:
+        piece = caller.take_body()
+        if piece:
+            pieces.append(piece)
+            finder.feed(piece)
+        if finder.is_done or request.is_complete:
+            break
+        await exchange.pause()
+    if not finder.model:
+        raise GatewayError(
+            "model_missing", "The form names no model: add a field 'model'.", param="model"
+        )
+    exchange.model = finder.model
+    return b"".join(pieces)
+
+
+def _head(exchange: "Exchange", target: Target, grown_bytes: int) -> bytes:
+    request = exchange.request
+    lines = opening_lines(request.head, exchange.operation, target.endpoint)
+    if request.length is None:
+        return lines + b"transfer-encoding: chunked\r\n\r\n"
+    return lines + b"content-length: %d\r\n\r\n" % (request.length + grown_bytes)
+
+
+async def _send(exchange: "Exchange", attempt: Attempt, first: bytes) -> None:
+    """Sends the body as it comes; stops when the endpoint has answered early or is gone."""
+    request, upstream = exchange.request, attempt.upstream
+    is_chunked = request.length is None
+    piece = first
+    while upstream is not None and not attempt.is_over:
+        if upstream.is_paused:
+            await exchange.pause()
+            continue
+        is_last = request.is_complete and not request.waiting_bytes
+        if piece or is_last:
+            upstream.send_body(_frame(piece, is_last=is_last) if is_chunked else piece, is_last=is_last)
+        if is_last:
+            return
+        if not request.waiting_bytes and not request.is_complete:
+            await exchange.pause()
+        piece = exchange.caller.take_body()
+
+
+def _frame(piece: bytes, *, is_last: bool) -> bytes:
+    chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    return chunk + LAST_CHUNK if is_last else chunk

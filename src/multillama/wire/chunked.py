@@ -1,0 +1,136 @@
+"""The chunked transfer coding, decoded strictly (RFC 9112 §7.1). No I/O.
+
+Only for requests: `httptools` would merge trailers into the headers, and sets no limit on what is not data.
+Anything but exact CRLFs, hexadecimal sizes and short extensions is refused; trailers are read and dropped.
+"""
+
+from typing import Final
+
+from multillama.errors import GatewayError
+
+MAX_SIZE_DIGITS: Final = 15
+"""Beyond it a size is past every limit, and leading zeros are padding somebody hides behind."""
+MAX_LINE_BYTES: Final = 1024
+"""A chunk's size line with its extensions."""
+MAX_TRAILER_BYTES: Final = 4096
+MAX_OVERHEAD_BYTES: Final = 16 * 1024
+"""Framing that is allowed beyond a quarter of the data."""
+
+_HEX: Final = frozenset(b"0123456789abcdefABCDEF")
+_EXTENSION: Final = frozenset(b"\t") | frozenset(range(0x20, 0x7F)) | frozenset(range(0x80, 0x100))
+
+
+class ChunkedReader:
+    """Decodes one body: feed it bytes, take data, until `is_done`."""
+
+    __slots__ = ("_buffer", "_data_bytes", "_left", "_overhead", "_trailers", "is_done", "rest")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._left = -1
+        """Data bytes of the current chunk still to come; -1 at a size line, -2 in trailers."""
+        self._data_bytes = 0
+        self._overhead = 0
+        self._trailers = 0
+        self.is_done = False
+        self.rest = b""
+        """After the end: the bytes that belong to the next request."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Takes received bytes and returns the data in them.
+
+        Raises:
+            GatewayError: `bad_request`, what breaks the coding or its limits.
+        """
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        out: list[bytes] = []
+        at = 0
+        while at < len(data) and not self.is_done:
+            step = self._read_data if self._left > 0 else self._read_line
+            moved = step(data, at, out)
+            if moved == at:
+                self._buffer = data[at:]
+                return out
+            at = moved
+        self.rest = data[at:]
+        return out
+
+    def _read_data(self, data: bytes, at: int, out: list[bytes]) -> int:
+        piece = data[at : at + self._left]
+        out.append(piece)
+        self._left -= len(piece)
+        self._data_bytes += len(piece)
+        return at + len(piece)
+
+    def _read_line(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Reads one line of framing, when it is here whole; else returns `at` unmoved."""
+        if self._left == 0:
+            return self._read_data_end(data, at)
+        end = data.find(b"\n", at)
+        limit = MAX_TRAILER_BYTES if self._left == -2 else MAX_LINE_BYTES
+        if (end if end >= 0 else len(data)) - at > limit:
+            _refuse("a line of its framing is too long")
+        line = data[at : end if end >= 0 else len(data)]
+        self._check_line(line if end < 0 else line[:-1], line, is_whole=end >= 0)
+        if end < 0:
+            return at
+        if self._left == -2:
+            self._end_trailer(line[:-1])
+        else:
+            self._begin_chunk(line[:-1])
+            self._count_overhead(end + 1 - at)
+        return end + 1
+
+    def _read_data_end(self, data: bytes, at: int) -> int:
+        """Reads the CRLF after a chunk's data."""
+        found = data[at : at + 2]
+        if found != b"\r\n"[: len(found)]:
+            _refuse("a chunk's data does not end where its size says")
+        if len(found) < 2:
+            return at
+        self._left = -1
+        self._count_overhead(2)
+        return at + 2
+
+    def _check_line(self, text: bytes, line: bytes, *, is_whole: bool) -> None:
+        """Refuses a bare CR or LF; a CR that ends what is here may still meet its LF."""
+        if is_whole and line[-1:] != b"\r":
+            _refuse("a line ends without CR")
+        if b"\r" in (text if is_whole else text[:-1]):
+            _refuse("a line has a bare CR")
+        if not is_whole and self._left == -1:
+            # Judged early so that a byte which can never be part of a size is not waited on.
+            self._check_size(text.rstrip(b"\r").split(b";")[0], is_whole=False)
+
+    def _check_size(self, size: bytes, *, is_whole: bool) -> None:
+        if not _HEX.issuperset(size) or len(size) > MAX_SIZE_DIGITS or (is_whole and not size):
+            _refuse("a chunk's size is not a short hexadecimal number")
+
+    def _begin_chunk(self, line: bytes) -> None:
+        size, semicolon, extension = line.partition(b";")
+        self._check_size(size, is_whole=True)
+        if semicolon and (not extension.strip() or not _EXTENSION.issuperset(extension)):
+            _refuse("a chunk extension has illegal characters")
+        if extension.count(b'"') % 2:
+            _refuse("a chunk extension has an open quote")
+        self._left = int(size, 16) or -2
+
+    def _count_overhead(self, framing: int) -> None:
+        self._overhead += framing
+        if self._overhead > self._data_bytes * 5 + MAX_OVERHEAD_BYTES:
+            _refuse("its framing is larger than its data")
+
+    def _end_trailer(self, line: bytes) -> None:
+        if not line:
+            self.is_done = True
+            return
+        self._trailers += len(line)
+        name, colon, _ = line.partition(b":")
+        if self._trailers > MAX_TRAILER_BYTES or not colon or not name or name != name.strip():
+            _refuse("its trailer is too long or not a header field")
+
+
+def _refuse(what: str) -> None:
+    raise GatewayError("bad_request", f"The chunked body is malformed: {what}.")

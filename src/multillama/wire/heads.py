@@ -1,0 +1,317 @@
+"""Request heads: from parsed fields to the facts and the bytes an exchange needs. No I/O.
+
+`httptools` (llhttp, strict) has parsed the syntax; this file adds the rules it leaves open (RFC 9110 §7.2, RFC
+9112 §3.2, §6) and sorts each field: framing, credential, hop-by-hop, or forwarded. Framing is never copied.
+
+A client that keeps its connection repeats its head but for the length of the body, so `HeadMemo` remembers the
+last one (6.3 µs down to 0.8 µs a request, measured).
+"""
+
+import re
+from enum import IntEnum
+from typing import Final, NoReturn
+
+from multillama.errors import GatewayError
+
+Field = tuple[bytes, bytes]
+
+MAX_FIELDS: Final = 100
+
+
+class Role(IntEnum):
+    """What is done with a request's field."""
+
+    FORWARD = 0
+    DROP = 1
+    HOST = 2
+    LENGTH = 3
+    CODING = 4
+    CONNECTION = 5
+    CREDENTIAL = 6
+    TYPE = 7
+    EXPECT = 8
+    ENCODING = 9
+    HOPS = 10
+    HINT = 11
+    """Forwarded, and tells which dialect of model list the client reads."""
+
+
+ROLE_OF: Final[dict[bytes, Role]] = {
+    b"host": Role.HOST,
+    b"content-length": Role.LENGTH,
+    b"transfer-encoding": Role.CODING,
+    b"connection": Role.CONNECTION,
+    b"authorization": Role.CREDENTIAL,
+    b"x-api-key": Role.CREDENTIAL,
+    b"api-key": Role.CREDENTIAL,
+    b"x-goog-api-key": Role.CREDENTIAL,
+    b"content-type": Role.TYPE,
+    b"expect": Role.EXPECT,
+    b"content-encoding": Role.ENCODING,
+    b"x-multillama-hops": Role.HOPS,
+    b"anthropic-version": Role.HINT,
+    b"x-goog-api-client": Role.HINT,
+    **dict.fromkeys(
+        (
+            b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization",
+            b"te", b"trailer", b"upgrade", b"http2-settings",  # hop by hop
+            b"accept-encoding",  # we ask for identity, so that usage can be read on the way
+            b"cookie", b"forwarded", b"x-forwarded-for", b"x-forwarded-host",
+            b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip", b"via",  # who and where the client is
+        ),
+        Role.DROP,
+    ),
+}  # fmt: skip
+_ROLES: Final = ROLE_OF | {name.title(): role for name, role in ROLE_OF.items()}
+
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_PATH: Final = re.compile(rb"/[!$-;=?-\[\]^_`a-z{|}~A-Z]*")
+_ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]*)([/?][^#]*)?")
+_QUERY_KEY: Final = re.compile(rb"(?:^|&)(?:key|api_key|api-key|access_token)=")
+MAX_LENGTH_DIGITS: Final = 18
+
+
+class Head:
+    """The facts of one request's head."""
+
+    __slots__ = (
+        "chunked", "content_type", "credential", "expects_continue", "forward", "has_http_11",
+        "hints", "hops", "host", "keep_alive", "length", "method", "outgoing", "path", "query",
+    )  # fmt: skip
+
+    def __init__(self, method: bytes, *, has_http_11: bool) -> None:
+        self.method = method
+        self.has_http_11 = has_http_11
+        self.path = b""
+        self.query = b""
+        """Without the question mark."""
+        self.keep_alive = has_http_11
+        self.length: int | None = None
+        """The body's bytes as announced; None without content-length."""
+        self.chunked = False
+        self.expects_continue = False
+        self.credential: bytes | None = None
+        """The client's key, of whichever of the four fields; a secret."""
+        self.content_type = b""
+        self.host: bytes | None = None
+        self.hops = 0
+        """Gateways of our kind passed so far."""
+        self.hints: frozenset[bytes] = frozenset()
+        """Lower-case names of fields that tell which SDK is calling."""
+        self.forward: list[bytes] = []
+        """Header lines that travel on, as alternating name, `: `, value, CRLF."""
+        self.outgoing: tuple[object, bytes] | None = None
+        """For whom this head was last turned into an endpoint's, and the result."""
+
+
+_LENGTH: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n")
+
+
+class HeadMemo:
+    """The last good head of a connection: a pure function of its bytes, so equal bytes give the same facts."""
+
+    __slots__ = ("_head", "_key")
+
+    def __init__(self) -> None:
+        self._key = b""
+        self._head: Head | None = None
+
+    def find(self, raw: bytes) -> tuple[Head, int | None] | None:
+        """Returns the facts and the announced length, if only the length differs from the last head."""
+        if self._head is None:
+            return None
+        found = _LENGTH.search(raw)
+        if found is None:
+            return (self._head, None) if raw == self._key else None
+        start, end = found.span(1)
+        if raw[:start] + raw[end:] != self._key:
+            return None
+        return self._head, int(found[1])
+
+    def keep(self, raw: bytes, head: Head) -> None:
+        """Remembers a head that was read without complaint."""
+        found = _LENGTH.search(raw)
+        self._key = raw if found is None else raw[: found.start(1)] + raw[found.end(1) :]
+        self._head = head
+
+
+def refuse(text: str, kind: str = "bad_request") -> NoReturn:
+    """Raises the client's failure of this kind."""
+    raise GatewayError(kind, text)
+
+
+def role_of(name: bytes) -> Role:
+    """Sorts a field by its name in any letter case."""
+    lower = name.lower()
+    if lower in ROLE_OF:
+        return ROLE_OF[lower]
+    # An underscore is a dash to many servers (CGI): such a name could forge framing or identity.
+    if b"_" in name or lower.startswith((b"x-multillama-", b"proxy-")):
+        return Role.DROP
+    return Role.FORWARD
+
+
+def read_head(method: bytes, target: bytes, fields: list[Field], *, has_http_11: bool) -> Head:
+    """Reads a parsed head into facts.
+
+    Args:
+        method: As parsed.
+        target: The request target as received.
+        fields: Names and values in order, values without surrounding white space.
+        has_http_11: False for HTTP/1.0.
+
+    Raises:
+        GatewayError: `bad_request`, `head_too_large`, `not_implemented`, `expectation_failed`,
+            `unsupported_media_type`, `body_too_large` or `key_in_query`, each naming the rule.
+    """
+    if len(fields) > MAX_FIELDS:
+        refuse(f"The request has more than {MAX_FIELDS} header fields.", "head_too_large")
+    head = Head(method, has_http_11=has_http_11)
+    forward = head.forward
+    seen = 0
+    dropped: list[bytes] | None = None
+    for name, value in fields:
+        role = _ROLES.get(name)
+        if role is None:
+            role = role_of(name)
+        if role == Role.FORWARD:
+            forward += (name, b": ", value, b"\r\n")
+        elif role != Role.DROP:
+            dropped = _take_field(head, role, name, value, seen) or dropped
+            seen |= 1 << role
+    if head.chunked and head.length is not None:
+        refuse("The request has both Content-Length and Transfer-Encoding.")
+    if dropped:
+        drop_fields(forward, dropped)
+    _take_target(head, target)
+    return head
+
+
+def _take_field(
+    head: Head, role: Role, name: bytes, value: bytes, seen: int
+) -> list[bytes] | None:
+    """Takes note of a field with a meaning for us; returns the names that `Connection` lists."""
+    if role <= Role.CODING or role in (Role.TYPE, Role.ENCODING):
+        if seen >> role & 1:
+            refuse(f"The header field {name.decode('latin-1')} occurs more than once.")
+        _SINGLE[role](head, value)
+        if role in (Role.TYPE, Role.ENCODING):
+            head.forward += (name, b": ", value, b"\r\n")
+        return None
+    if role == Role.CONNECTION:
+        return _take_connection(head, value.lower())
+    if role == Role.CREDENTIAL:
+        _take_credential(head, name.lower(), value)
+    elif role == Role.EXPECT:
+        if value.lower() != b"100-continue":
+            refuse("The only supported expectation is 100-continue.", "expectation_failed")
+        head.expects_continue = head.has_http_11
+    elif role == Role.HOPS:
+        head.hops = int(value) if value.isdigit() and len(value) < 4 else 0
+    else:
+        head.hints |= {name.lower()}
+        head.forward += (name, b": ", value, b"\r\n")
+    return None
+
+
+def _take_host(head: Head, value: bytes) -> None:
+    if not _HOST.fullmatch(value):
+        refuse("The Host header field must be one host name with an optional port.")
+    head.host = value
+
+
+def _take_length(head: Head, value: bytes) -> None:
+    if not value.isdigit():
+        refuse("Content-Length must be one decimal number.")
+    digits = value.lstrip(b"0") or b"0"
+    if len(digits) > MAX_LENGTH_DIGITS:
+        refuse("Content-Length is beyond every limit.", "body_too_large")
+    head.length = int(digits)
+
+
+def _take_coding(head: Head, value: bytes) -> None:
+    if not head.has_http_11:
+        refuse("Transfer-Encoding needs HTTP/1.1.")
+    if value.lower() != b"chunked":
+        coding = value.split(b",")[0].strip().lower()
+        known = coding in (b"gzip", b"deflate", b"compress", b"x-gzip", b"x-compress")
+        refuse(
+            "The only supported transfer coding is chunked.",
+            "not_implemented" if known else "bad_request",
+        )
+    head.chunked = True
+
+
+def _take_type(head: Head, value: bytes) -> None:
+    head.content_type = value
+
+
+def _take_encoding(head: Head, value: bytes) -> None:
+    if value.lower() != b"identity":
+        refuse("Send the body without Content-Encoding.", "unsupported_media_type")
+
+
+_SINGLE: Final = {
+    Role.HOST: _take_host,
+    Role.LENGTH: _take_length,
+    Role.CODING: _take_coding,
+    Role.TYPE: _take_type,
+    Role.ENCODING: _take_encoding,
+}
+
+
+def _take_connection(head: Head, value: bytes) -> list[bytes] | None:
+    if value == b"keep-alive":
+        head.keep_alive = True
+        return None
+    names = [token.strip() for token in value.split(b",")]
+    if b"close" in names:
+        head.keep_alive = False
+    elif b"keep-alive" in names:
+        head.keep_alive = True
+    return names
+
+
+def _take_credential(head: Head, name: bytes, value: bytes) -> None:
+    if name == b"authorization":
+        scheme, _, key = value.partition(b" ")
+        # Another scheme (Basic, Digest) is somebody else's credential: dropped, never a key of ours.
+        value = key.strip() if scheme.lower() == b"bearer" else b""
+    else:
+        head.hints |= {name}
+    if head.credential is not None and head.credential != value:
+        refuse("The request carries two different keys: send one of them.")
+    head.credential = value
+
+
+def drop_fields(forward: list[bytes], names: list[bytes]) -> None:
+    """Takes fields out of a list of header lines, by lower-case name."""
+    for at in range(len(forward) - 4, -1, -4):
+        if forward[at].lower() in names:
+            del forward[at : at + 4]
+
+
+def _take_target(head: Head, target: bytes) -> None:
+    if target[:1] != b"/":
+        target = _origin_form(head, target)
+    if head.host is None and head.has_http_11:
+        refuse("HTTP/1.1 requires a Host header field.")
+    path, _, head.query = target.partition(b"?")
+    if not _PATH.fullmatch(target) and target != b"*":
+        refuse("The request target has characters that must be percent-encoded.")
+    head.path = path
+    if head.query and _QUERY_KEY.search(head.query):
+        refuse("Send the key as 'Authorization: Bearer …', not in the URL.", "key_in_query")
+
+
+def _origin_form(head: Head, target: bytes) -> bytes:
+    """Maps `*` and the absolute form to what they name (RFC 9112 §3.2)."""
+    if target == b"*" and head.method == b"OPTIONS":
+        return target
+    parts = _ABSOLUTE.fullmatch(target)
+    if parts is None:
+        refuse("The request target must start with a slash.")
+    if head.host is None or parts[1].lower() != head.host.lower():
+        refuse("The host of the request target and the Host header field differ.")
+    rest = parts[2] or b"/"
+    return rest if rest[:1] == b"/" else b"/" + rest

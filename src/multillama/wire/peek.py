@@ -1,0 +1,91 @@
+"""Peeking into a JSON body, and editing one top-level member without touching any other byte of a value.
+
+HOT: one peek per request. A struct that names only what we need lets msgspec skip the rest (about 1 µs per kB);
+the edit decodes to raw members, replaces one and writes the others back as they were (architecture law 7).
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from multillama.errors import GatewayError
+
+
+class View(msgspec.Struct):
+    """The members of a request that routing reads; everything else is skipped, though checked for syntax."""
+
+    model: str | None = None
+    stream: bool | None = None
+
+
+_DECODER: Final = msgspec.json.Decoder(View)
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def peek(body: bytes) -> View:
+    """Reads the members that routing needs.
+
+    Raises:
+        GatewayError: `invalid_json` for a body that is no JSON object, or has a member of a wrong type or twice;
+            `model_missing` without a usable model name.
+    """
+    try:
+        view = _DECODER.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise GatewayError("invalid_json", explain(error), param=_param(error)) from error
+    if not view.model:
+        raise GatewayError(
+            "model_missing", "The request names no model: add a 'model' member.", param="model"
+        )
+    # Two members 'model' would let us and the endpoint read different names. Nested ones are common in tool
+    # schemas, so the exact check runs only when the bytes occur more than once.
+    if body.find(b'"model"', body.find(b'"model"') + 7) >= 0 and _has_twice(body, "model"):
+        raise GatewayError("invalid_json", "The member 'model' occurs twice.", param="model")
+    return view
+
+
+def _param(error: Exception) -> str | None:
+    path = re.search(r"`\$\.(\w+)`", str(error))
+    return path[1] if path else None
+
+
+def explain(error: Exception) -> str:
+    """Says what is wrong with a JSON body, in msgspec's words with its position."""
+    reason = str(error) or "it is nested too deeply"
+    return f"The request body is not valid JSON for this operation: {reason}."
+
+
+def _has_twice(body: bytes, name: str) -> bool:
+    """Says whether a top-level member occurs twice, by walking the object's members."""
+    count = depth = 0
+    for token in _TOKENS.finditer(body):
+        if token[0] in (b"{", b"["):
+            depth += 1
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and token[1] is not None:
+            count += msgspec.json.decode(token[1]) == name
+    return count > 1
+
+
+_TOKENS: Final = re.compile(rb'("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def replace_member(body: bytes, name: str, value: bytes) -> bytes:
+    """Replaces or adds one top-level member; every other value keeps its bytes.
+
+    Args:
+        body: A JSON object.
+        name: The member.
+        value: Its new value, as JSON.
+
+    Raises:
+        GatewayError: `invalid_json` when the body is no JSON object.
+    """
+    try:
+        members = _MEMBERS.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise GatewayError("invalid_json", explain(error)) from error
+    members[name] = msgspec.Raw(value)
+    return msgspec.json.encode(members)
