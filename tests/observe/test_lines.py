@@ -101,6 +101,14 @@ def test_a_warning_stands_out_without_colour_too():
     assert warning[8:] == "  !  Reloaded.\n"
 
 
+def test_a_warning_has_a_colour_on_a_terminal():
+    lines = TextLines(colour=True)
+
+    line = text_of(lines.event(Event(at=0, name="x", text="Down.", is_warning=True)))
+
+    assert line.endswith("\x1b[0m  !  \x1b[33mDown.\x1b[0m\n")
+
+
 @given(model=HOSTILE, endpoint=HOSTILE, path=HOSTILE, text=HOSTILE, operation=HOSTILE)
 def test_nothing_a_stranger_writes_forges_a_text_line(model, endpoint, path, text, operation):
     record = replace(
@@ -173,6 +181,15 @@ def test_a_json_line_is_one_printable_line_that_gives_the_text_back(model, path)
     assert line[:-1].decode().isprintable()
     assert read["model"] == model.encode("utf-8", "backslashreplace").decode()
     assert read["path"] == path.encode("utf-8", "backslashreplace").decode()
+
+
+def test_half_of_a_surrogate_pair_is_shown_wherever_it_is_in_an_event():
+    facts = {"models": ["a\ud800"], "by": {"\udfff": 1}}
+
+    line = JsonLines().event(Event(at=0, name="x", text="t\ud800", facts=facts))
+
+    read = json.loads(line)
+    assert (read["text"], read["models"], read["by"]) == (r"t\ud800", [r"a\ud800"], {r"\udfff": 1})
 
 
 def test_the_json_escape_covers_every_character_that_is_not_printable():

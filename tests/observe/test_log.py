@@ -1,6 +1,7 @@
 import io
 import json
 import resource
+import sys
 import threading
 import timeit
 import tracemalloc
@@ -317,6 +318,7 @@ def switches(thread: threading.Thread) -> int:
         return sum(int(line.split()[1]) for line in status if line.startswith("voluntary"))
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer's time is not ours")
 def test_logging_an_exchange_costs_the_event_loop_less_than_two_microseconds(capsys, monkeypatch):
     monkeypatch.setattr(log_module, "QUEUE_LINES", 1_000_000)
     log = Log(io.StringIO())
