@@ -14,9 +14,10 @@ class Report(NamedTuple):
     url: str = "http://a.example/"
     provider: str = "openai"
     has_key: bool = True
-    models: tuple[str, ...] = ()
-    took_ms: float = 12.4
+    models: int = 0
+    took_ms: float | None = 12.4
     error: str | None = None
+    note: str | None = None
 
 
 class Started(NamedTuple):
@@ -47,7 +48,7 @@ class FakeGateway(ModuleType):
         super().__init__("multillama.app.gateway")
         self.served = []
         self.listed_for = []
-        self.started = Started("http://localhost:3000", (Report("api.openai.com", models=("m",)),))
+        self.started = Started("http://localhost:3000", (Report("api.openai.com", models=1),))
         self.failure = None
         self.found = Detected()
         self.listed = Listed((), ())

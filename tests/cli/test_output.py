@@ -5,11 +5,11 @@ import pytest
 from multillama.cli.output import one_line, show_endpoints, show_models
 from tests.cli.conftest import Report
 
-UP = Report("api.openai.com", models=("a", "b"))
+UP = Report("api.openai.com", models=2)
 DOWN = Report(
     "localhost:11434", provider="ollama", has_key=False, error="cannot be reached; is it running?"
 )
-RUDE = Report("a", provider="x", models=("m",), error="[red]\x1b[31mgo\nne\u202e")
+RUDE = Report("a", provider="x", models=1, error="[red]\x1b[31mgo\nne\u202e")
 
 
 class Terminal(io.StringIO):
@@ -33,8 +33,7 @@ def test_a_pipe_gets_one_plain_line_for_each_endpoint():
 
     assert text == (
         "endpoint api.openai.com (openai, key given): 2 models after 12 ms\n"
-        "endpoint localhost:11434 (ollama, no key): failed: cannot be reached; is it running?"
-        " after 12 ms\n"
+        "endpoint localhost:11434 (ollama, no key): failed: cannot be reached; is it running?\n"
     )
 
 
@@ -46,8 +45,24 @@ def test_a_terminal_gets_a_table_with_every_fact():
         assert fact in text
 
 
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (Report("a", models=0), "0 models after 12 ms"),
+        (Report("a", took_ms=None), "no answer yet"),
+        (Report("a", models=9, error="gone"), "failed: gone"),
+        (Report("a", models=9, note="well-known names are used"), "9 models (well-known names are"),
+    ],
+)
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_the_result_says_how_it_stands(report, expected, stream):
+    words = shown(show_endpoints, [report], stream()).split()
+
+    assert set(expected.split()) - {"after"} <= set(words)
+
+
 def test_one_model_is_not_several():
-    assert "1 model after" in shown(show_endpoints, [Report("a", models=("m",))], io.StringIO())
+    assert "1 model after" in shown(show_endpoints, [Report("a", models=1)], io.StringIO())
 
 
 @pytest.mark.parametrize("name", ["endpoint.with-a-long-name.example.internal:8080", "a" * 300])

@@ -16,7 +16,7 @@ SERVE = ["--port", "3000", *ENDPOINT]
 def test_the_address_and_the_endpoints_are_shown(gateway, capsys):
     gateway.started = Started(
         "http://localhost:3000/",
-        (Report("api.openai.com", models=("a", "b")), Report("b", has_key=False, error="refused")),
+        (Report("api.openai.com", models=2), Report("b", has_key=False, error="refused")),
     )
 
     code = run(SERVE)

@@ -69,5 +69,8 @@ DEMO: Final = Verb(
         ),
         click.Option(["--once"], is_flag=True, help="Stop after the first answer."),
     ],
-    examples=(Example("Try it with no key and no LLM server", "multillama demo"),),
+    examples=(
+        Example("Try it with no key and no LLM server", "multillama demo"),
+        Example("Answer one question and stop", "multillama demo --once"),
+    ),
 )

@@ -53,7 +53,7 @@ class Multillama(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"{INTRODUCTION}\n\nUsage: multillama [COMMAND] [OPTIONS]\n")
-        write_examples([*SERVE.examples, *DEMO.examples], formatter)
+        write_examples([*SERVE.examples, DEMO.examples[0]], formatter)
         with formatter.section("Commands"):
             formatter.write_dl(
                 [(verb.name or "", verb.get_short_help_str(WIDTH)) for verb in _VERBS]

@@ -45,9 +45,10 @@ def json_text(listed: "Listed") -> str:
                 "url": report.url,
                 "kind": report.provider,
                 "has_key": report.has_key,
-                "models": len(report.models),
-                "took_ms": round(report.took_ms, 1),
+                "models": report.models,
+                "took_ms": report.took_ms,
                 "error": report.error,
+                "note": report.note,
             }
             for report in listed.endpoints
         ],

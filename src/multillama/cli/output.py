@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # rich is 20 ms of every --help otherwise
 
 
 class Report(Protocol):
-    """What became of the first try to list one endpoint's models."""
+    """What one line of the table needs to know of an endpoint."""
 
     @property
     def name(self) -> str: ...
@@ -21,12 +21,18 @@ class Report(Protocol):
     @property
     def has_key(self) -> bool: ...
     @property
-    def models(self) -> Sequence[str]: ...
+    def models(self) -> int: ...
     @property
-    def took_ms(self) -> float: ...
+    def took_ms(self) -> float | None:
+        """How long the newest list took; None before the first one."""
+
     @property
     def error(self) -> str | None:
-        """Why it failed, or None."""
+        """Why there is no new list, or None."""
+
+    @property
+    def note(self) -> str | None:
+        """What was done other than expected, or None."""
 
 
 def one_line(text: str) -> str:
@@ -42,8 +48,8 @@ def show_endpoints(reports: Sequence[Report], stream: IO[str]) -> None:
     for report in reports:
         key = "key given" if report.has_key else "no key"
         stream.write(
-            f"endpoint {one_line(report.name)} ({report.provider}, {key}):"
-            f" {_result(report)} after {report.took_ms:.0f} ms\n"
+            f"endpoint {one_line(report.name)} ({one_line(report.provider)}, {key}):"
+            f" {_result(report)}{f' after {time}' if (time := _time(report)) else ''}\n"
         )
     stream.flush()
 
@@ -61,8 +67,21 @@ def show_models(models: Sequence[tuple[str, Sequence[str]]], stream: IO[str]) ->
 def _result(report: Report) -> str:
     if report.error is not None:
         return f"failed: {one_line(report.error)}"
-    count = len(report.models)
-    return f"{count} model{'' if count == 1 else 's'}"
+    if report.took_ms is None:
+        return "no answer yet"
+    note = f" ({one_line(report.note)})" if report.note else ""
+    return f"{report.models} model{'' if report.models == 1 else 's'}{note}"
+
+
+def _style(report: Report) -> str:
+    if report.error is not None:
+        return "red"
+    return "green" if report.took_ms is not None else "yellow"
+
+
+def _time(report: Report) -> str:
+    is_fresh = report.error is None and report.took_ms is not None
+    return f"{report.took_ms:.0f} ms" if is_fresh else ""
 
 
 def _joined(names: Iterable[str]) -> str:
@@ -78,8 +97,8 @@ def _endpoints_table(reports: Sequence[Report]) -> "Table":
             _text(report.name),
             _text(report.provider),
             _text("given" if report.has_key else "none"),
-            _text(_result(report), style="green" if report.error is None else "red"),
-            _text(f"{report.took_ms:.0f} ms"),
+            _text(_result(report), style=_style(report)),
+            _text(_time(report)),
         )
     return table
 
