@@ -63,7 +63,9 @@ def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
         close = close_matches(model, snapshot.routes)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise GatewayError(
-            "model_not_found", f"The model '{model[:200]}' is not served by any endpoint.{hint}", param="model"
+            "model_not_found",
+            f"The model '{model[:200]}' is not served by any endpoint.{hint}",
+            param="model",
         )
     return Answer("model", 200, row)
 

@@ -124,6 +124,7 @@ class Connector:
         """Connects to the first address that answers, giving each a head start over the next."""
         addresses = await self._look_up(host, port)
         attempts = [partial(_open, address, port) for address in addresses]
+        winner: socket.socket | None
         winner, _, errors = await staggered.staggered_race(attempts, STAGGER_S)
         if winner is not None:
             return winner

@@ -363,9 +363,7 @@ class Downstream(asyncio.Protocol):
         self._resume_reading()
         is_taken = not self.transport.get_write_buffer_size()
         self.transport.write_eof()
-        self._timers.arm(
-            self, LINGER_S if is_taken else self._listener.snapshot.timeouts.write_s
-        )
+        self._timers.arm(self, LINGER_S if is_taken else self._listener.snapshot.timeouts.write_s)
 
     def on_exchange_over(self, *, must_close: bool) -> None:
         request, self._request = self._request, None

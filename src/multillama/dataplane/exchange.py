@@ -71,7 +71,9 @@ class Exchange:
         "model", "operation", "request", "server", "stream",
     )  # fmt: skip
 
-    def __init__(self, server: Server, caller: Caller, request: Request, operation: Operation) -> None:
+    def __init__(
+        self, server: Server, caller: Caller, request: Request, operation: Operation
+    ) -> None:
         self.server = server
         self.caller = caller
         self.request = request
@@ -128,7 +130,9 @@ class Exchange:
                 await serve_upload(self)
         except GatewayError as failure:
             error = failure
-        except Exception as crash:  # the last resort: a bug of ours must cost one answer, not the process
+        except (
+            Exception
+        ) as crash:  # the last resort: a bug of ours must cost one answer, not the process
             self.server.on_crash(crash)
             error = GatewayError("internal_error", "The gateway failed. Its log has the reason.")
         self._finish(error)
@@ -213,7 +217,11 @@ class Exchange:
             state.on_answer((attempt.first_byte_at - self.request.started) * 1000)
         if error is None:
             return False
-        reached = error.kind not in ("endpoint_unreachable", "connect_timeout", "endpoint_tls_failed")
+        reached = error.kind not in (
+            "endpoint_unreachable",
+            "connect_timeout",
+            "endpoint_tls_failed",
+        )
         state.on_failure(error.text, at=self.request.at, reached=reached)
         if not may_try_next(error, committed=attempt.is_committed, replayable=replayable):
             return False
@@ -245,7 +253,12 @@ class Exchange:
         self.caller.on_exchange_over(must_close=committed and attempt.must_close)  # type: ignore[union-attr]  # committed says so
 
     def _record(
-        self, error: GatewayError | None, attempt: Attempt | None, *, committed: bool, own_bytes: int
+        self,
+        error: GatewayError | None,
+        attempt: Attempt | None,
+        *,
+        committed: bool,
+        own_bytes: int,
     ) -> None:
         request = self.request
         now = self.server.now()
@@ -255,7 +268,9 @@ class Exchange:
             first_byte_ms = (attempt.first_byte_at - request.started) * 1000
             usage = read_usage(attempt.opening, b"".join(attempt.ending))
             attempt.target_endpoint.state.tokens += sum(count or 0 for count in usage)
-        status = attempt.status if committed and attempt is not None else error.status if error else 0
+        status = (
+            attempt.status if committed and attempt is not None else error.status if error else 0
+        )
         self.server.on_record(
             Record(
                 id=self.id,
@@ -296,6 +311,6 @@ def outcome_of(error: GatewayError | None, *, committed: bool) -> Outcome:
 def too_large(limit_bytes: int) -> GatewayError:
     """Returns the failure of a body beyond its limit."""
     return GatewayError(
-        "body_too_large", f"The request body is larger than {limit_bytes} bytes, the limit of this gateway."
+        "body_too_large",
+        f"The request body is larger than {limit_bytes} bytes, the limit of this gateway.",
     )
-

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 HOP_BY_HOP: Final = re.compile(
-    rb"\r\n(?:connection|keep-alive|upgrade|http2-settings|proxy-connection):[^\r\n]*", re.IGNORECASE
+    rb"\r\n(?:connection|keep-alive|upgrade|http2-settings|proxy-connection):[^\r\n]*",
+    re.IGNORECASE,
 )
 
 

@@ -98,7 +98,9 @@ class Listener:
             self._date_s, self._date = now, formatdate(now, usegmt=True).encode()
         return self._date
 
-    def serve_other(self, connection: Downstream, head: Head, length: int | None, raw: bytes) -> None:
+    def serve_other(
+        self, connection: Downstream, head: Head, length: int | None, raw: bytes
+    ) -> None:
         """Serves a request that is no exchange.
 
         Raises:
@@ -130,7 +132,14 @@ class Listener:
                 extra = b"www-authenticate: Bearer\r\n"
             body = error_body(error)
             self._answer(
-                connection, head, error.status, body, extra, may_stay=may_stay, name="-", error=error
+                connection,
+                head,
+                error.status,
+                body,
+                extra,
+                may_stay=may_stay,
+                name="-",
+                error=error,
             )
             return
         self._answer(connection, head, status, body, b"", may_stay=may_stay, name=name)

@@ -90,7 +90,13 @@ class Attempt:
     # --- the exchange ------------------------------------------------------------------------
 
     def start(
-        self, head: bytes, body: bytes | None, *, dialect: str, exchange_id: str, on_over: Callable[[], None]
+        self,
+        head: bytes,
+        body: bytes | None,
+        *,
+        dialect: str,
+        exchange_id: str,
+        on_over: Callable[[], None],
     ) -> None:
         """Begins.
 

@@ -17,7 +17,13 @@ class Request:
     )  # fmt: skip
 
     def __init__(
-        self, head: Head, length: int | None, operation: Operation | None, *, at: float, started: float
+        self,
+        head: Head,
+        length: int | None,
+        operation: Operation | None,
+        *,
+        at: float,
+        started: float,
     ) -> None:
         """Takes the announced length (None for chunked or none), and now, in epoch and in loop time."""
         self.head = head

@@ -95,7 +95,9 @@ async def _send(exchange: "Exchange", attempt: Attempt, first: bytes) -> None:
             continue
         is_last = request.is_complete and not request.waiting_bytes
         if piece or is_last:
-            upstream.send_body(_frame(piece, is_last=is_last) if is_chunked else piece, is_last=is_last)
+            upstream.send_body(
+                _frame(piece, is_last=is_last) if is_chunked else piece, is_last=is_last
+            )
         if is_last:
             return
         if not request.waiting_bytes and not request.is_complete:

@@ -232,7 +232,9 @@ class Upstream(asyncio.Protocol):
         if status < 200:
             self._interim += 1
             if status == 101 or self._interim > MAX_INTERIM:
-                self._lose(self._error("endpoint_malformed", "sent interim answers we did not ask for"))
+                self._lose(
+                    self._error("endpoint_malformed", "sent interim answers we did not ask for")
+                )
             return
         answering = self.answering
         if answering is None:

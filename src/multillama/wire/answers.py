@@ -94,9 +94,7 @@ def read_answer(status: int, fields: list[Field]) -> AnswerHead:
     return head
 
 
-def _take_field(
-    head: AnswerHead, role: int, name: bytes, value: bytes, named: list[bytes]
-) -> None:
+def _take_field(head: AnswerHead, role: int, name: bytes, value: bytes, named: list[bytes]) -> None:
     if role == _LENGTH:
         # llhttp has refused a second one, signs and blanks; equal repeats are gone with the rest of the framing.
         head.length = int(value)

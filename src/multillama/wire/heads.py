@@ -187,9 +187,7 @@ def read_head(method: bytes, target: bytes, fields: list[Field], *, has_http_11:
     return head
 
 
-def _take_field(
-    head: Head, role: Role, name: bytes, value: bytes, seen: int
-) -> list[bytes] | None:
+def _take_field(head: Head, role: Role, name: bytes, value: bytes, seen: int) -> list[bytes] | None:
     """Takes note of a field with a meaning for us; returns the names that `Connection` lists."""
     if role <= Role.CODING or role in (Role.TYPE, Role.ENCODING):
         if seen >> role & 1:

@@ -1,0 +1,321 @@
+"""The gateway: builds every part, connects them, and closes them in reverse order.
+
+Two arrows cross between the planes: a snapshot goes down, a record comes up (architecture law 1). Both are wired
+here and nowhere else.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, NamedTuple
+
+from multillama import __version__
+from multillama.app.processes import StartError, bind, on_stop, run
+from multillama.app.view import GatewayView
+from multillama.config.schema import EndpointSetting, Settings
+from multillama.control.compile import compile_snapshot
+from multillama.control.detect import keys_in, local_runtimes
+from multillama.control.discovery import Clock, Discovery, EndpointReport
+from multillama.control.endpoints import make_endpoints
+from multillama.control.lister import Answer
+from multillama.core.endpoints_state import EndpointState
+from multillama.core.record import Record
+from multillama.core.snapshot import Endpoint, Limits, Snapshot, Timeouts
+from multillama.dataplane.connect import Connector
+from multillama.dataplane.fetch import fetch
+from multillama.dataplane.handoff import Handoff
+from multillama.dataplane.listener import Listener
+from multillama.dataplane.pool import Pool
+from multillama.dataplane.timers import Timers
+from multillama.observe.log import Log
+from multillama.tasks import Tasks
+
+__all__ = [
+    "Detected",
+    "Gateway",
+    "Listed",
+    "StartError",
+    "Started",
+    "detect",
+    "list_models",
+    "serve",
+]
+
+FIRST_ROUND_S = 5.0
+"""How long the start-up table waits for slow endpoints."""
+DETECT_TIMEOUTS = Timeouts(connect_s=0.5, first_byte_s=2.0, idle_s=2.0)
+
+
+class Started(NamedTuple):
+    """What is told when the first round of discovery is over."""
+
+    url: str
+    endpoints: tuple[EndpointReport, ...]
+
+
+class Listed(NamedTuple):
+    """All models, and where they are."""
+
+    endpoints: tuple[EndpointReport, ...]
+    models: tuple[tuple[str, tuple[str, ...]], ...]
+    """Model and the names of its endpoints."""
+
+
+class Detected(NamedTuple):
+    """Endpoints found on this machine."""
+
+    endpoints: tuple[EndpointSetting, ...]
+    lines: tuple[str, ...]
+    """One for each, for people."""
+
+
+class _Calling:
+    """What calling endpoints needs: timers, tasks and connections."""
+
+    def __init__(self, timeouts: Timeouts, report: Callable[[str, BaseException], None]) -> None:
+        self.timeouts = timeouts
+        self.timers = Timers(asyncio.get_running_loop())
+        self.tasks = Tasks(report)
+        self.pool = Pool(self.timers, self.tasks, Connector(os.environ))
+
+    async def fetch(
+        self, endpoint: Endpoint, target: str, fields: tuple[tuple[bytes, bytes], ...]
+    ) -> Answer:
+        """Is the `Fetch` of discovery."""
+        return Answer(*await fetch(self.pool, endpoint, target, fields, timeouts=self.timeouts))
+
+    async def close(self) -> None:
+        await self.tasks.close()
+        self.pool.close()
+        self.timers.close()
+
+
+class Gateway:
+    """One running gateway. `async with` builds and closes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.view = GatewayView(settings)
+        self.url = ""
+        self._states: dict[str, EndpointState] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Gateway":
+        settings = self.settings
+        endpoints = make_endpoints(settings.endpoints, self._states)
+        sockets = bind(settings.host, settings.port)
+        self.url = f"http://{_shown(settings.host)}:{sockets[0].getsockname()[1]}"
+        async with AsyncExitStack() as stack:
+            for sock in sockets:
+                stack.callback(sock.close)
+            self.log = Log(
+                sys.stdout,
+                format=settings.log_format,
+                is_terminal=sys.stdout.isatty(),
+                secrets=_secrets(settings),
+            )
+            self.log.start()
+            stack.callback(self.log.close)
+            calling = _Calling(timeouts_of(settings), self._on_task_failure)
+            self.tasks = calling.tasks
+            stack.push_async_callback(calling.close)
+            handoff = Handoff(self._build_pages)
+            stack.callback(handoff.close)
+            self.listener = Listener(
+                snapshot=Snapshot(),
+                pool=calling.pool,
+                timers=calling.timers,
+                id_prefix=f"{os.urandom(4).hex()}-",
+                on_record=self._on_record,
+                hand_over=handoff.take,
+            )
+            self.listener.on_crash = partial(self._on_task_failure, "exchange")
+            stack.callback(self.listener.abort)
+            self.discovery = Discovery(
+                endpoints,
+                fetch=calling.fetch,
+                compile=partial(
+                    compile_snapshot,
+                    api_key=settings.api_key.encode() if settings.api_key else None,
+                    timeouts=calling.timeouts,
+                    limits=limits_of(settings),
+                ),
+                publish=self._publish,
+                clock=Clock(time.monotonic, time.time, asyncio.sleep),
+                refresh_s=settings.refresh_s,
+            )
+            self.discovery.start(calling.tasks)
+            await self.listener.listen(sockets)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def drain(self) -> None:
+        """Stops accepting and lets what runs finish, bounded."""
+        await self.listener.drain(self.settings.drain_s)
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self.listener.snapshot = snapshot
+        self.view.on_snapshot(snapshot)
+
+    def _on_record(self, record: Record) -> None:
+        self.log.record(record)
+        self.view.on_record(record)
+        if record.error is not None:
+            self.discovery.on_record(record)
+
+    def _on_task_failure(self, name: str, error: BaseException) -> None:
+        import traceback
+
+        lines = "".join(traceback.format_exception(error))
+        self.log.event("crash", f"{name} failed: {lines}", is_warning=True)
+
+    def _build_pages(self) -> Any:
+        from multillama.web.app import build
+
+        return build(self.view, version=__version__)
+
+
+def timeouts_of(settings: Settings) -> Timeouts:
+    """Returns the data plane's timeouts."""
+    return Timeouts(
+        connect_s=settings.connect_timeout_s,
+        first_byte_s=settings.first_byte_timeout_s,
+        idle_s=settings.idle_timeout_s,
+        send_s=settings.send_timeout_s,
+        header_s=settings.header_timeout_s,
+        body_s=settings.body_timeout_s,
+        keep_alive_s=settings.keep_alive_s,
+        pool_idle_s=settings.pool_idle_s,
+        write_s=settings.write_timeout_s,
+        drain_s=settings.drain_s,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Returns the data plane's limits."""
+    return Limits(
+        target_bytes=settings.max_target_bytes,
+        head_bytes=settings.max_head_bytes,
+        body_bytes=settings.max_body_bytes,
+        upload_bytes=settings.max_upload_bytes,
+    )
+
+
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    keys = [endpoint.key for endpoint in settings.endpoints] + [settings.api_key]
+    return tuple(key for key in keys if key)
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - recognised, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def serve(
+    settings: Settings,
+    *,
+    on_listening: Callable[[str], None],
+    on_started: Callable[[Started], None],
+) -> None:
+    """Serves until SIGTERM or SIGINT, then lets what runs finish; a second one ends it at once.
+
+    Args:
+        settings: All of them.
+        on_listening: Called with the URL once the port is open.
+        on_started: Called when every endpoint has answered or failed, at most 5 s later.
+
+    Raises:
+        StartError: The port or the host cannot be had.
+        BadSetting: An endpoint's URL or key cannot be used.
+    """
+    run(_serve(settings, on_listening, on_started))
+
+
+async def _serve(
+    settings: Settings, on_listening: Callable[[str], None], on_started: Callable[[Started], None]
+) -> None:
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        if stopped.is_set():
+            os._exit(1)  # the second signal: now, whatever hangs
+        stopped.set()
+
+    async with Gateway(settings) as gateway:
+        on_stop(stop)
+        on_listening(gateway.url)
+        gateway.tasks.spawn(_tell(gateway, on_started), name="start-up table")
+        await stopped.wait()
+        await gateway.drain()
+
+
+async def _tell(gateway: Gateway, on_started: Callable[[Started], None]) -> None:
+    await gateway.discovery.first_round(FIRST_ROUND_S)
+    on_started(Started(gateway.url, gateway.discovery.reports()))
+
+
+def list_models(settings: Settings) -> Listed:
+    """Lists the models of all endpoints once.
+
+    Raises:
+        BadSetting: An endpoint's URL or key cannot be used.
+    """
+    return run(_list_models(settings))
+
+
+async def _list_models(settings: Settings) -> Listed:
+    snapshots = [Snapshot()]
+    calling = _Calling(timeouts_of(settings), _ignore)
+    discovery = Discovery(
+        make_endpoints(settings.endpoints, {}),
+        fetch=calling.fetch,
+        compile=partial(
+            compile_snapshot, api_key=None, timeouts=calling.timeouts, limits=limits_of(settings)
+        ),
+        publish=snapshots.append,
+        clock=Clock(time.monotonic, time.time, asyncio.sleep),
+    )
+    try:
+        discovery.start(calling.tasks)
+        await discovery.first_round(60.0)
+        routes = snapshots[-1].routes
+        models = tuple(
+            (model, tuple(target.endpoint.name for target in targets))
+            for model, targets in routes.items()
+        )
+        return Listed(discovery.reports(), models)
+    finally:
+        await calling.close()
+
+
+def detect(environ: Mapping[str, str], *, own_port: int | None = None) -> Detected:
+    """Finds endpoints: keys in well-known variables, and local runtimes on their usual ports.
+
+    Raises:
+        BadSetting: A variable that moves a key elsewhere holds no URL.
+    """
+    return run(_detect(environ, own_port))
+
+
+async def _detect(environ: Mapping[str, str], own_port: int | None) -> Detected:
+    calling = _Calling(DETECT_TIMEOUTS, _ignore)
+    try:
+        found = (
+            *keys_in(environ, own_port=own_port),
+            *await local_runtimes(calling.fetch, own_port=own_port),
+        )
+    finally:
+        await calling.close()
+    return Detected(tuple(item.setting for item in found), tuple(item.line for item in found))
+
+
+def _ignore(name: str, error: BaseException) -> None:
+    """Lets a listing fail: its report tells of it."""

@@ -1,0 +1,88 @@
+"""The process around a gateway: its event loop, its sockets and its signals."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class StartError(Exception):
+    """The gateway cannot start; the text says why and what to do."""
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Runs a coroutine on uvloop, or on asyncio's own loop where uvloop does not exist."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Binds all addresses of a host name.
+
+    Raises:
+        StartError: The name cannot be resolved, or the port cannot be had.
+    """
+    bare = host.strip("[]")
+    try:
+        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise StartError(
+            f"The host {host} cannot be resolved. Use --host localhost, or an address of this machine."
+        ) from error
+    sockets: list[socket.socket] = []
+    missing: OSError | None = None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        try:
+            sockets.append(_bind_one(family, kind, protocol, address))
+        except OSError as error:
+            # `localhost` names ::1 too, also where IPv6 is switched off: one address is enough.
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                missing = error
+                continue
+            for sock in sockets:
+                sock.close()
+            raise StartError(_reason(error, host, port)) from error
+    if not sockets:
+        raise StartError(_reason(missing, host, port)) from missing
+    return sockets
+
+
+def _bind_one(family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _reason(error: OSError | None, host: str, port: int) -> str:
+    code = error.errno if error is not None else None
+    if code == errno.EADDRINUSE:
+        return f"Port {port} is in use. Stop the other program, or choose another --port."
+    if code == errno.EACCES:
+        return f"Port {port} needs more rights than this user has. Choose a --port above 1023."
+    if code == errno.EADDRNOTAVAIL:
+        return (
+            f"The host {host} is not an address of this machine. Use --host localhost or 0.0.0.0."
+        )
+    return f"Port {port} on {host} cannot be had: {error.strerror if error else 'no address'}."
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Calls `stop` for every SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

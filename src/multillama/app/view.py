@@ -1,0 +1,117 @@
+"""The gateway as its page sees it: facts from memory, and one counter that tells when they have changed."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from hmac import compare_digest
+from typing import Final
+
+import msgspec
+
+from multillama.config.schema import Settings
+from multillama.control.endpoints import provider_of
+from multillama.core.record import Record
+from multillama.core.snapshot import Endpoint, Snapshot
+from multillama.web.view import EndpointView, ModelView
+
+RECENT: Final = 50
+"""Exchanges that the page shows."""
+CONTEXT_FIELDS: Final = ("context_length", "max_model_len", "context_window", "max_input_tokens")
+"""Where listings tell a context length: OpenRouter, vLLM, Groq, Anthropic (DIALECTS §3)."""
+
+_ROWS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STATES: Final = {True: "up", False: "down", None: "unknown"}
+
+
+class GatewayView:
+    """Implements `web.view.View`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._host = settings.host
+        self._api_key = settings.api_key
+        self._snapshot = Snapshot()
+        self._recent: deque[Record] = deque(maxlen=RECENT)
+        self._models: tuple[ModelView, ...] | None = None
+        self._changes = 0
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Takes note of a new snapshot."""
+        self._snapshot = snapshot
+        self._models = None
+        self._changes += 1
+
+    def on_record(self, record: Record) -> None:
+        """Takes note of a finished exchange."""
+        if record.operation not in ("health", "ready"):
+            self._recent.append(record)
+            self._changes += 1
+
+    def on_state(self) -> None:
+        """Takes note that the state of an endpoint has changed without an exchange."""
+        self._changes += 1
+
+    def endpoints(self) -> Sequence[EndpointView]:
+        now = time.time()
+        return [_endpoint_view(endpoint, now) for endpoint in self._snapshot.endpoints]
+
+    def models(self) -> Sequence[ModelView]:
+        if self._models is None:
+            rows = self._snapshot.rows.get("openai", {})
+            self._models = tuple(
+                ModelView(
+                    id=model,
+                    endpoints=tuple(target.endpoint.name for target in targets),
+                    context=_context(rows.get(model)),
+                )
+                for model, targets in self._snapshot.routes.items()
+            )
+        return self._models
+
+    def recent(self) -> Sequence[Record]:
+        return list(reversed(self._recent))
+
+    def needs_key(self) -> bool:
+        return self._api_key is not None
+
+    def is_key(self, candidate: str) -> bool:
+        return self._api_key is not None and compare_digest(
+            candidate.encode(), self._api_key.encode()
+        )
+
+    def host(self) -> str:
+        return self._host
+
+    def changed(self) -> int:
+        return self._changes
+
+
+def _endpoint_view(endpoint: Endpoint, now: float) -> EndpointView:
+    state = endpoint.state
+    age_s = now - state.last_error_at if state.last_error_at is not None else None
+    return EndpointView(
+        name=endpoint.name,
+        url=endpoint.url,
+        provider=provider_of(endpoint).title,
+        key="given" if endpoint.has_key else "none",
+        state=_STATES[state.is_up],  # type: ignore[arg-type]  # the three values of the table
+        first_byte_ms=state.first_byte_ms,
+        models=state.models,
+        requests=state.requests,
+        failures=state.failures,
+        in_flight=state.in_flight,
+        tokens=state.tokens,
+        last_error=state.last_error,
+        last_error_age_s=age_s,
+    )
+
+
+def _context(row: bytes | None) -> int | None:
+    """Reads the context length out of a model's row."""
+    if row is None:
+        return None
+    fields = _ROWS.decode(row)
+    for name in CONTEXT_FIELDS:
+        value = bytes(fields[name]) if name in fields else b""
+        if value.isdigit():
+            return int(value)
+    return None
