@@ -48,6 +48,7 @@ class FakeGateway(ModuleType):
         super().__init__("multillama.app.gateway")
         self.served = []
         self.listed_for = []
+        self.own_ports = []
         self.started = Started("http://localhost:3000", (Report("api.openai.com", models=1),))
         self.failure = None
         self.found = Detected()
@@ -60,7 +61,8 @@ class FakeGateway(ModuleType):
         on_listening(self.started.url)
         on_started(self.started)
 
-    def detect(self, environ):
+    def detect(self, environ, *, own_port):
+        self.own_ports.append(own_port)
         return self.found
 
     def list_models(self, settings):

@@ -10,9 +10,12 @@ import pytest
 from multillama.cli.demo_endpoints import CHAT_MODEL, EMBEDDINGS_MODEL
 from multillama.cli.demo_process import find_weights, local_endpoints, missing_packages
 
-pytestmark = pytest.mark.skipif(
-    bool(missing_packages(find_weights())), reason="the demo's packages are not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        bool(missing_packages(find_weights())), reason="the demo's packages are not installed"
+    ),
+    pytest.mark.timeout(60),  # a real model on a busy machine
+]
 
 COMMAND = [sys.executable, "-P", "-m", "multillama.cli.demo_endpoints", str(find_weights())]
 

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -55,7 +56,7 @@ def test_the_process_ends_with_the_block(processes):
         [process] = processes
         assert process.poll() is None
 
-    assert process.returncode == 0
+    assert process.returncode == -signal.SIGTERM
     assert not is_running(process.pid)
 
 
@@ -66,16 +67,18 @@ def test_the_process_ends_when_the_block_fails(processes):
     ):
         raise KeyboardInterrupt
 
-    assert processes[0].returncode == 0
+    assert processes[0].returncode == -signal.SIGTERM
 
 
 def test_a_process_that_does_not_end_is_killed(processes, monkeypatch):
     monkeypatch.setattr(demo_process, "_STOP_S", 0.05)
 
-    with local_endpoints(program(ANNOUNCE + "import time\nwhile True: time.sleep(9)")):
+    deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+
+    with local_endpoints(program(deaf + ANNOUNCE + "while True: signal.pause()")):
         pass
 
-    assert processes[0].returncode == -9
+    assert processes[0].returncode == -signal.SIGKILL
 
 
 def test_ctrl_c_at_the_terminal_is_not_for_the_process(processes):

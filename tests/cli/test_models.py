@@ -57,6 +57,7 @@ def test_without_a_url_what_is_found_is_listed(gateway, capsys):
 
     assert run(["models"]) == 0
     assert gateway.listed_for[0].endpoints == ("found",)
+    assert gateway.own_ports == [None]
 
 
 def test_without_a_url_and_nothing_found_it_says_how_to_go_on(gateway, capsys):

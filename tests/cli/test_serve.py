@@ -46,7 +46,7 @@ def test_nothing_is_promised_where_nothing_failed(gateway, capsys):
 def test_a_start_that_fails_is_one_line_and_exit_code_1(gateway, capsys, text):
     gateway.failure = StartError(text)
 
-    code = run(SERVE)
+    code = run([*SERVE, "--host", "0.0.0.0"])
 
     assert code == 1
     assert capsys.readouterr().err == f"Error: {text}\n"
@@ -111,6 +111,7 @@ def test_without_a_url_what_is_found_is_used_and_told(gateway, capsys):
     err = capsys.readouterr().err
     assert code == 0
     assert gateway.served[0].endpoints == (found,)
+    assert gateway.own_ports == [3000]
     assert "found on this machine:\n  http://localhost:11434/ (ollama) [31m\n" in err
     assert "give each endpoint as --url URL --key KEY" in err
 

@@ -46,7 +46,8 @@ def local_endpoints(command: Sequence[str]) -> Iterator[tuple[EndpointSetting, .
     """Run a process with local endpoints for as long as the block runs.
 
     Args:
-        command: Writes the endpoints' URLs as one line of JSON, and ends when its stdin does.
+        command: Writes the endpoints' URLs as one line of JSON, and ends when its stdin does,
+            which is also when this process is killed.
 
     Raises:
         click.ClickException: It ended without a word; the last line of its stderr is told.
@@ -79,8 +80,8 @@ def _announced(
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    if process.stdin:
-        process.stdin.close()
+    # the end of its stdin would do as well, but not before the model is loaded
+    process.terminate()
     try:
         process.wait(_STOP_S)
     except subprocess.TimeoutExpired:

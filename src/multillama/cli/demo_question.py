@@ -16,7 +16,7 @@ from multillama.cli.serve import say, show_started
 if TYPE_CHECKING:
     from multillama.app.gateway import Started
 
-QUESTION: Final = "What is the capital of France?"
+QUESTION: Final = "What is the capital of France? Answer in one sentence."
 ANSWER_TIMEOUT_S: Final = 120.0
 """A slow machine takes its time; without a limit a broken demo would never end."""
 
@@ -69,7 +69,7 @@ def _request(model: str, question: str) -> bytes:
 
 def curl_lines(url: str) -> tuple[str, str]:
     """Return a command for the chat endpoint and one for the embeddings endpoint."""
-    chat = _request(CHAT_MODEL, "Say hello in French.").decode()
+    chat = _request(CHAT_MODEL, "What is the capital of Italy? Answer in one sentence.").decode()
     embeddings = msgspec.json.encode({"model": EMBEDDINGS_MODEL, "input": "Hello"}).decode()
     head = "-H 'content-type: application/json' -d"
     return (

@@ -64,7 +64,7 @@ def with_endpoints(settings: Settings, environ: Mapping[str, str]) -> Settings |
         return settings
     from multillama.app.gateway import detect
 
-    found = detect(environ)
+    found = detect(environ, own_port=settings.port or None)
     if not found.endpoints:
         say(NOTHING_FOUND)
         return None
@@ -108,15 +108,14 @@ def run_gateway(settings: Settings, *, on_started: "Callable[[Started], None]") 
     """
     from multillama.app.gateway import StartError, serve
 
-    warn_if_open(settings)
+    def on_listening(url: str) -> None:
+        say(f"MultiLlama {__version__} listens on {url.rstrip('/')} (stop with Ctrl-C)")
+        warn_if_open(settings)
+
     try:
-        serve(settings, on_listening=_on_listening, on_started=on_started)
+        serve(settings, on_listening=on_listening, on_started=on_started)
     except StartError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _on_listening(url: str) -> None:
-    say(f"MultiLlama {__version__} listens on {url.rstrip('/')} (stop with Ctrl-C)")
 
 
 def show_started(started: "Started") -> None:
