@@ -21,7 +21,7 @@ from multillama.web.guard import (
 )
 from multillama.web.live import Live
 from multillama.web.panels import EndpointRow, ExchangeRow, ModelRow, Panels, search
-from multillama.web.snippets import Snippet, pick_model, snippets
+from multillama.web.snippets import NO_MODEL, Snippet, pick_model, snippets
 from multillama.web.view import View
 
 FIRST_PAINT: Final = 100
@@ -177,6 +177,7 @@ class Pages:
             "models": found[:FIRST_PAINT],
             "first_paint": FIRST_PAINT,
             "model": model,
+            "no_model": NO_MODEL,
             "snippets": made,
             "blank": (EndpointRow(), ModelRow(), ExchangeRow()),
         }

@@ -22,7 +22,6 @@ RECENT: Final = 50
 """Exchanges shown at most."""
 
 _STATES: Final = {"up": "Up", "down": "Down", "unknown": "Not tried yet"}
-_OUTCOMES: Final = {"cancelled": "client left", "truncated": "broke off"}
 _TONES: Final = {"refused": "warn", "failed": "bad", "truncated": "bad", "cancelled": "quiet"}
 _REFUSED: Final = re.compile(r"\b(401|403|api[ _-]key|unauthori[sz]ed|forbidden)\b", re.IGNORECASE)
 """An endpoint's words for a key it does not take."""
@@ -157,8 +156,8 @@ def _summary(endpoints: Sequence[EndpointView], models: int) -> Summary:
     down = sum(endpoint.state == "down" for endpoint in endpoints)
     return Summary(
         title=f"{down} down · MultiLlama" if down else "MultiLlama",
-        tone="bad" if down else "ok",
-        endpoints=f"{up} of {plural(len(endpoints), 'endpoint')} up",
+        tone="bad" if down else "ok" if up else "quiet",
+        endpoints=f"{up} of {plural(len(endpoints), 'endpoint')} up" if endpoints else "No endpoint",
         models=plural(models, "model"),
         requests=plural(sum(endpoint.requests for endpoint in endpoints), "request"),
         in_flight=f"{count_text(sum(endpoint.in_flight for endpoint in endpoints))} running",
@@ -207,7 +206,7 @@ def _advice(endpoint: EndpointView) -> str:
             "the key given" if endpoint.key == "given" else "that it needs no key: none was given"
         )
         return f"Check {given} with --key for this --url, then start MultiLlama again."
-    retried = "It is tried again by itself; its models come back with it."
+    retried = "MultiLlama keeps trying; the models come back by themselves."
     host = parse_host(urlsplit(endpoint.url).netloc)
     if host is not None and is_own_name(host, ""):
         return f"Start this server, or check the port in its --url. {retried}"
@@ -216,10 +215,9 @@ def _advice(endpoint: EndpointView) -> str:
 
 def _exchange_row(record: Record) -> ExchangeRow:
     at = datetime.fromtimestamp(record.at, UTC)
-    failed_there = record.outcome == "ok" and record.status >= 400
     return ExchangeRow(
         id=record.id,
-        tone="warn" if failed_there else _TONES.get(record.outcome, "ok"),
+        tone="warn" if _is_own_error(record) else _TONES.get(record.outcome, "ok"),
         at=at.isoformat(timespec="milliseconds"),
         time=at.strftime("%H:%M:%S"),
         model=record.model or UNKNOWN,
@@ -233,16 +231,32 @@ def _exchange_row(record: Record) -> ExchangeRow:
     )
 
 
+def _is_own_error(record: Record) -> bool:
+    """Says whether the endpoint itself answered with an error, which we only passed on."""
+    return record.outcome == "ok" and record.status >= 400
+
+
 def _note(record: Record) -> str:
-    words = _OUTCOMES.get(record.outcome, "")
-    if record.outcome != "cancelled":
-        words = record.error_text or words or record.error or ""
-    if not record.tried:
-        return words
-    return f"{words} · tried before: {', '.join(record.tried)}".removeprefix(" · ").strip()
+    parts = [_what_went_wrong(record)]
+    if record.tried:
+        parts.append(f"tried before: {', '.join(record.tried)}")
+    return " · ".join(part for part in parts if part)
+
+
+def _what_went_wrong(record: Record) -> str:
+    if record.outcome == "cancelled":
+        return "the client left"
+    if _is_own_error(record):
+        return record.error_text or "the endpoint's own answer"
+    if record.outcome == "truncated":
+        return record.error_text or "the endpoint broke off"
+    return record.error_text or record.error or ""
 
 
 def _tokens(record: Record) -> str:
-    if record.input_tokens is None and record.output_tokens is None:
-        return UNKNOWN
-    return f"{count_text(record.input_tokens)} → {count_text(record.output_tokens)}"
+    taken, given = record.input_tokens, record.output_tokens
+    if taken is not None and given is not None:
+        return f"{taken:,} → {given:,}"
+    if taken is not None:
+        return f"{taken:,} in"
+    return UNKNOWN if given is None else f"{given:,} out"

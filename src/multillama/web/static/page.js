@@ -139,6 +139,7 @@ async function choose(id) {
   models.chosen = model ?? "";
   setText(by("chosen"), models.chosen);
   by("use-hint").hidden = !model;
+  by("no-model-hint").hidden = Boolean(model);
   for (const [language, text] of Object.entries(texts)) setText(by(`text-${language}`), ownBase(text));
   drawModels();
 }
