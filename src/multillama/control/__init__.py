@@ -1,0 +1,1 @@
+"""The control plane: makes the snapshot of settings and the endpoints' lists, in the background."""

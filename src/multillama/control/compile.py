@@ -1,0 +1,192 @@
+"""Compiling: the endpoints and their lists of models become one snapshot.
+
+A pure function of its arguments, linear in the number of rows. All that the data plane could need
+to render is rendered here, once: it only copies bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+
+from multillama.core.snapshot import Endpoint, Limits, Snapshot, Target, Timeouts
+from multillama.providers.listing import Row, text_of
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_S: Final = 253_402_300_799
+"""The end of the year 9999, the last that RFC 3339 can write."""
+_LAST_WHOLE: Final = 2**53
+"""Beyond it, clients that read numbers as doubles would see another one."""
+_LATEST: Final = ":latest"
+"""Ollama's default tag, which its clients leave out."""
+
+_INPUT_LIMITS: Final = (
+    "inputTokenLimit", "max_input_tokens", "context_length", "context_window", "max_model_len",
+    "max_context_length",
+)  # fmt: skip
+_OUTPUT_LIMITS: Final = (
+    "outputTokenLimit", "max_output_tokens", "max_completion_tokens", "max_tokens",
+)  # fmt: skip
+
+
+class _Model(NamedTuple):
+    row: Row
+    """As the first endpoint sent it."""
+    targets: list[Target]
+
+
+class _Rendered(NamedTuple):
+    """One model in the three shapes of `GET /v1/models/{id}`."""
+
+    openai: bytes
+    anthropic: bytes
+    gemini: bytes
+
+
+def compile_snapshot(
+    endpoints: Sequence[Endpoint],
+    listings: Mapping[str, Sequence[Row]],
+    *,
+    api_key: bytes | None = None,
+    timeouts: Timeouts,
+    limits: Limits,
+) -> Snapshot:
+    """Merge what the endpoints serve.
+
+    Args:
+        endpoints: In order of preference, which is the order of a model's targets.
+        listings: Endpoint name to its models; an endpoint without a list serves none yet.
+        api_key: What clients must send, or None.
+        timeouts: Passed on.
+        limits: Passed on.
+    """
+    models = _merged(endpoints, listings)
+    rendered = {name: _render(name, model) for name, model in models.items()}
+    routes = {name: tuple(model.targets) for name, model in models.items()}
+    for alias, name in _aliases(models):
+        routes[alias] = _renamed(routes[name], name)
+        rendered[alias] = rendered[name]
+    return Snapshot(
+        endpoints=tuple(endpoints),
+        routes=routes,
+        lists=_lists([rendered[name] for name in models], list(models)),
+        rows={
+            "openai": {name: row.openai for name, row in rendered.items()},
+            "anthropic": {name: row.anthropic for name, row in rendered.items()},
+            "gemini": {name: row.gemini for name, row in rendered.items()},
+        },
+        api_key=api_key,
+        timeouts=timeouts,
+        limits=limits,
+    )
+
+
+def _merged(
+    endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]]
+) -> dict[str, _Model]:
+    models: dict[str, _Model] = {}
+    for endpoint in endpoints:
+        same = Target(endpoint)
+        for row in listings.get(endpoint.name, ()):
+            target = same if row.own is None else Target(endpoint, msgspec.json.encode(row.own))
+            if (model := models.get(row.id)) is None:
+                models[row.id] = _Model(row, [target])
+            elif model.targets[-1].endpoint is not endpoint:
+                model.targets.append(target)
+    return models
+
+
+def _aliases(models: Mapping[str, _Model]) -> list[tuple[str, str]]:
+    """Return other names that clients use for a model, unless they are another model's own."""
+    found: dict[str, str] = {}
+    for name, model in models.items():
+        if name.endswith(_LATEST):
+            found.setdefault(name.removesuffix(_LATEST), name)
+        if model.row.own is not None:
+            found.setdefault(model.row.own, name)
+    return [(alias, name) for alias, name in found.items() if alias and alias not in models]
+
+
+def _renamed(targets: tuple[Target, ...], name: str) -> tuple[Target, ...]:
+    encoded = msgspec.json.encode(name)
+    return tuple(Target(target.endpoint, target.rename or encoded) for target in targets)
+
+
+def _render(name: str, model: _Model) -> _Rendered:
+    fields = model.row.fields
+    created_s = _created_s(fields)
+    title = _title(name, fields)
+    openai: dict[str, object] = {
+        **fields,
+        "id": name,
+        "object": "model",
+        "created": created_s,
+        "owned_by": text_of(fields.get("owned_by")) or model.targets[0].endpoint.provider,
+        "multillama": {"endpoints": [target.endpoint.name for target in model.targets]},
+    }
+    anthropic = {
+        **openai,
+        "type": "model",
+        "display_name": title,
+        "created_at": fields["created_at"]
+        if _moment(fields, "created_at")
+        else _rfc3339(created_s),
+    }
+    gemini: dict[str, object] = {"name": f"models/{name}", "displayName": title}
+    if description := text_of(fields.get("description")):
+        gemini["description"] = description
+    for member, known in (("inputTokenLimit", _INPUT_LIMITS), ("outputTokenLimit", _OUTPUT_LIMITS)):
+        if limit := next((n for key in known if (n := _whole(fields.get(key)))), None):
+            gemini[member] = limit
+    encode = msgspec.json.encode
+    return _Rendered(encode(openai), encode(anthropic), encode(gemini))
+
+
+def _lists(rows: Sequence[_Rendered], names: Sequence[str]) -> dict[str, bytes]:
+    first, last = (names[0], names[-1]) if names else (None, None)
+    ends = b'],"has_more":false,"first_id":%b,"last_id":%b}' % (
+        msgspec.json.encode(first),
+        msgspec.json.encode(last),
+    )
+    return {
+        "openai": b'{"object":"list","data":[' + b",".join(row.openai for row in rows) + b"]}",
+        "anthropic": b'{"data":[' + b",".join(row.anthropic for row in rows) + ends,
+        "gemini": b'{"models":[' + b",".join(row.gemini for row in rows) + b"]}",
+    }
+
+
+def _title(name: str, fields: Mapping[str, msgspec.Raw]) -> str:
+    members = ("display_name", "displayName", "name")
+    return next((text for key in members if (text := text_of(fields.get(key)))), name)
+
+
+def _created_s(fields: Mapping[str, msgspec.Raw]) -> int:
+    """Return when the model was made, seconds since 1970; 0 where its endpoint does not say."""
+    if seconds := _whole(fields.get("created")):
+        return seconds
+    moment = _moment(fields, "created_at") or _moment(fields, "modified_at")
+    return int((moment - _EPOCH).total_seconds()) if moment else 0
+
+
+def _moment(fields: Mapping[str, msgspec.Raw], member: str) -> datetime | None:
+    """Return a time as RFC 3339 writes it, None for anything else and one without a time zone."""
+    try:
+        moment = msgspec.json.decode(fields.get(member, b"null"), type=datetime | None)
+    except msgspec.MsgspecError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+def _whole(value: msgspec.Raw | None) -> int:
+    """Return a JSON number as a whole one, 0 for anything else and beyond all bounds."""
+    try:
+        number = 0.0 if value is None else msgspec.json.decode(value, type=int | float)
+    except msgspec.MsgspecError:
+        return 0
+    return int(number) if 0 <= number <= _LAST_WHOLE else 0
+
+
+def _rfc3339(seconds: int) -> str:
+    moment = _EPOCH + timedelta(seconds=min(max(seconds, 0), _LAST_S))
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,257 @@
+"""Discovery: keeps the endpoints' lists of models fresh in the background and publishes snapshots.
+
+It never waits for an endpoint before the gateway may start, and an endpoint that is down keeps its
+last known models: a request for them then says that the endpoint is unreachable, not that the model
+does not exist.
+
+One ticker looks at every endpoint once a second, for that is all the timing there is: is its next
+listing due, or has live traffic just found it down? Listings themselves run beside each other.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from multillama.control.endpoints import provider_of
+from multillama.control.lister import Answer, Fetch, Listed, ListingFailed, list_models
+from multillama.core.record import Record
+from multillama.core.snapshot import Endpoint, Snapshot
+from multillama.providers.listing import Row
+from multillama.tasks import Tasks
+
+__all__ = ["Answer", "Clock", "Discovery", "EndpointReport", "Fetch"]
+
+Compile = Callable[[Sequence[Endpoint], Mapping[str, Sequence[Row]]], Snapshot]
+"""`compile_snapshot` with its settings filled in."""
+
+TICK_S: Final = 1.0
+PROBE_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Waits after the first, second, … failed listing in a row; the last one repeats."""
+UNKNOWN_MODEL_S: Final = 5.0
+"""At most one refresh in this time because of requests for unknown models."""
+LISTING_S: Final = 60.0
+"""The whole listing of one endpoint, all pages and second guesses."""
+AT_ONCE: Final = 64
+"""Listings beside each other: enough to be quick, few enough for the limit of open files."""
+GATHER_S: Final = 0.05
+"""Changes that come closer together than this make one snapshot."""
+COMPILE_SHARE: Final = 0.1
+"""Most of the time that compiling may take of the event loop."""
+
+
+class Clock(NamedTuple):
+    """Time, as discovery sees it."""
+
+    now: Callable[[], float]
+    """Seconds that never jump, for durations."""
+    wall: Callable[[], float]
+    """Seconds since 1970, for people."""
+    sleep: Callable[[float], Awaitable[None]]
+
+
+class EndpointReport(msgspec.Struct, frozen=True):
+    """One line of the start-up table."""
+
+    name: str
+    url: str
+    provider: str
+    """For people."""
+    has_key: bool
+    models: int
+    took_ms: float | None
+    """How long the newest successful listing took."""
+    error: str | None
+    """Why the newest listing failed and what to do; None if it did not."""
+    note: str | None = None
+    """What was done other than expected."""
+
+
+class _Watched:
+    """What discovery knows of one endpoint."""
+
+    def __init__(self, configured: Endpoint) -> None:
+        self.configured = configured
+        self.endpoint = configured
+        """As its answers have corrected it."""
+        self.rows: tuple[Row, ...] = ()
+        self.due = 0.0
+        self.failures = 0
+        """In a row."""
+        self.is_busy = False
+        self.error: str | None = "has not answered yet"
+        self.note: str | None = None
+        self.took_ms: float | None = None
+
+    def take(self, listed: Listed) -> bool:
+        """Take a listing over and tell whether it changes anything."""
+        old, new = self.endpoint, listed.endpoint
+        is_same = (old.provider, old.paths) == (new.provider, new.paths)
+        if not is_same:
+            self.endpoint = new
+        is_known = is_same and self.rows == listed.rows
+        self.rows, self.note, self.error, self.failures = listed.rows, listed.note, None, 0
+        return not is_known
+
+
+class Discovery:
+    """The background work of one gateway."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        *,
+        fetch: Fetch,
+        compile: Compile,
+        publish: Callable[[Snapshot], None],
+        clock: Clock,
+        refresh_s: float = 300.0,
+    ) -> None:
+        self._watched = [_Watched(endpoint) for endpoint in endpoints]
+        self._fetch = fetch
+        self._compile = compile
+        self._publish = publish
+        self._clock = clock
+        self._refresh_s = refresh_s
+        self._tasks: Tasks | None = None
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._untold = set(self._watched)
+        self._all_told = asyncio.Event()
+        self._is_changed = True
+        self._is_gathering = False
+        self._compile_s = 0.0
+        self._is_asked = False
+        self._is_refreshing = False
+
+    def start(self, tasks: Tasks) -> None:
+        """Publish a snapshot without models and begin; closing `tasks` ends it."""
+        self._tasks = tasks
+        self._flush()
+        if not self._untold:
+            self._all_told.set()
+        tasks.spawn(self._run(tasks), name="discovery")
+
+    async def first_round(self, timeout_s: float) -> None:
+        """Return when every endpoint has answered or failed once, at the latest after `timeout_s`.
+
+        What has been found by then is published.
+        """
+        with contextlib.suppress(TimeoutError):  # the slow ones appear when they answer
+            async with asyncio.timeout(timeout_s):
+                await self._all_told.wait()
+        self._flush()
+
+    def on_record(self, record: Record) -> None:
+        """Take note of a finished exchange: an unknown model may be newer than the lists."""
+        if record.error != "model_not_found" or self._tasks is None:
+            return
+        self._is_asked = True
+        if not self._is_refreshing:
+            self._is_refreshing = True
+            self._tasks.spawn(self._refresh(self._tasks), name="discovery: unknown model")
+
+    def reports(self) -> tuple[EndpointReport, ...]:
+        """Tell how each endpoint is doing, in the order of their settings."""
+        return tuple(
+            EndpointReport(
+                name=watched.endpoint.name,
+                url=watched.endpoint.url,
+                provider=provider_of(watched.endpoint).title,
+                has_key=watched.endpoint.has_key,
+                models=len(watched.rows),
+                took_ms=watched.took_ms,
+                error=watched.error,
+                note=watched.note,
+            )
+            for watched in self._watched
+        )
+
+    async def _run(self, tasks: Tasks) -> None:
+        while True:
+            now = self._clock.now()
+            for watched in self._watched:
+                # found down by live traffic; one that failed to list is asked often enough already
+                is_lost = watched.endpoint.state.is_up is False and watched.due - now > PROBE_S[-1]
+                if now >= watched.due or is_lost:
+                    self._begin(watched, tasks)
+            await self._clock.sleep(TICK_S)
+
+    async def _refresh(self, tasks: Tasks) -> None:
+        """List all as long as unknown models are asked for, with a pause after each round."""
+        while self._is_asked:
+            self._is_asked = False
+            for watched in self._watched:
+                self._begin(watched, tasks)
+            await self._clock.sleep(UNKNOWN_MODEL_S)
+        self._is_refreshing = False
+
+    def _begin(self, watched: _Watched, tasks: Tasks) -> None:
+        if not watched.is_busy:
+            watched.is_busy = True
+            tasks.spawn(self._list(watched, tasks), name=f"list {watched.endpoint.name}")
+
+    async def _list(self, watched: _Watched, tasks: Tasks) -> None:
+        try:
+            async with self._at_once:
+                begun = self._clock.now()
+                async with asyncio.timeout(LISTING_S):
+                    listed = await list_models(watched.configured, self._fetch)
+            self._on_listed(watched, listed, took_ms=(self._clock.now() - begun) * 1000)
+            if watched.take(listed):
+                self._is_changed = True
+                self._gather(tasks)
+        except ListingFailed as failure:
+            self._on_failure(watched, failure)
+        except TimeoutError:
+            text = f"did not list its models within {LISTING_S:.0f} s; tried again soon"
+            self._on_failure(watched, ListingFailed(text))
+        finally:
+            watched.is_busy = False
+            self._untold.discard(watched)
+            if not self._untold:
+                self._all_told.set()
+
+    def _on_listed(self, watched: _Watched, listed: Listed, *, took_ms: float) -> None:
+        watched.took_ms = took_ms
+        watched.due = self._clock.now() + self._refresh_s
+        state = watched.endpoint.state
+        state.on_listing(models=len(listed.rows), at=self._clock.wall(), took_ms=took_ms)
+
+    def _on_failure(self, watched: _Watched, failure: ListingFailed) -> None:
+        watched.error = failure.text
+        watched.failures += 1
+        wait_s = PROBE_S[min(watched.failures, len(PROBE_S)) - 1]
+        watched.due = self._clock.now() + (self._refresh_s if failure.lasting else wait_s)
+        # not `on_failure`, which counts failed requests of clients
+        state = watched.endpoint.state
+        state.last_error, state.last_error_at = failure.text, self._clock.wall()
+        if not failure.reached:
+            state.is_up = False
+        elif state.is_up is False:
+            state.is_up = None
+
+    def _gather(self, tasks: Tasks) -> None:
+        if not self._is_gathering:
+            self._is_gathering = True
+            tasks.spawn(self._publish_soon(), name="discovery: publish")
+
+    async def _publish_soon(self) -> None:
+        # a share of the time, not a fixed wait: a thousand endpoints that answer one by one must
+        # not make a thousand snapshots of all models
+        await self._clock.sleep(max(GATHER_S, self._compile_s / COMPILE_SHARE))
+        self._is_gathering = False
+        self._flush()
+
+    def _flush(self) -> None:
+        if not self._is_changed:
+            return
+        self._is_changed = False
+        begun = self._clock.now()
+        endpoints = [watched.endpoint for watched in self._watched]
+        snapshot = self._compile(
+            endpoints, {watched.endpoint.name: watched.rows for watched in self._watched}
+        )
+        self._compile_s = self._clock.now() - begun
+        self._publish(snapshot)

@@ -1,0 +1,299 @@
+"""What the endpoints serve is merged into routes and into lists that every SDK reads."""
+
+import json
+import time
+from typing import Any
+
+import anthropic
+import httpx2
+import msgspec
+import openai
+import pytest
+from google import genai
+
+from multillama.config.schema import EndpointSetting
+from multillama.control.compile import compile_snapshot
+from multillama.control.endpoints import make_endpoints
+from multillama.core.snapshot import Limits, Snapshot, Timeouts
+from multillama.providers.listing import Row, read_listing
+
+TIMEOUTS, LIMITS = Timeouts(connect_s=1), Limits(head_bytes=1)
+
+OPENAI_ROW = {"id": "gpt", "object": "model", "created": 1686935002, "owned_by": "openai"}
+CLAUDE_ROW = {
+    "type": "model",
+    "id": "claude",
+    "display_name": "Claude",
+    "created_at": "2025-05-14T00:00:00Z",
+    "max_input_tokens": 200000,
+    "max_tokens": 64000,
+    "capabilities": {"batch": {"supported": True}},
+}
+OLLAMA_ROW = {
+    "name": "llama3:latest",
+    "modified_at": "2024-05-24T20:57:43.3-07:00",
+    "size": 4661224676,
+}
+
+
+def rows(*fields: dict[str, Any], id_prefix: str = "") -> tuple[Row, ...]:
+    return read_listing(json.dumps(list(fields)).encode(), id_prefix=id_prefix).rows
+
+
+def compiled(**lists: tuple[Row, ...]) -> Snapshot:
+    """One endpoint `http://<name>/` for each argument, in order."""
+    endpoints = make_endpoints([EndpointSetting(url=f"http://{name}/") for name in lists], {})
+    return compile_snapshot(endpoints, lists, api_key=None, timeouts=TIMEOUTS, limits=LIMITS)
+
+
+@pytest.fixture
+def seed() -> Snapshot:
+    """The seed's own example: OpenAI, Anthropic and Ollama side by side."""
+    urls = ["https://api.openai.com/", "https://api.anthropic.com/", "http://localhost:11434/"]
+    endpoints = make_endpoints([EndpointSetting(url=url) for url in urls], {})
+    lists = [rows(OPENAI_ROW), rows(CLAUDE_ROW), rows(OLLAMA_ROW)]
+    return compile_snapshot(
+        endpoints,
+        {endpoint.name: list_ for endpoint, list_ in zip(endpoints, lists, strict=True)},
+        timeouts=TIMEOUTS,
+        limits=LIMITS,
+    )
+
+
+def transport(snapshot: Snapshot, dialect: str) -> httpx2.MockTransport:
+    """Answers as the data plane does: the list, or one row by its id."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        model = request.url.path.partition("/models/")[2]
+        body = snapshot.rows[dialect][model] if model else snapshot.lists[dialect]
+        return httpx2.Response(200, content=body, headers={"content-type": "application/json"})
+
+    return httpx2.MockTransport(answer)
+
+
+def test_the_openai_sdk_lists_the_seeds_three_endpoints(seed: Snapshot) -> None:
+    http = httpx2.Client(transport=transport(seed, "openai"))
+    with openai.OpenAI(api_key="k", base_url="http://gateway/v1", http_client=http) as client:
+        models = list(client.models.list())
+        one = client.models.retrieve("llama3:latest")
+
+    assert [(m.id, m.object, m.created, m.owned_by) for m in models] == [
+        ("gpt", "model", 1686935002, "openai"),
+        ("claude", "model", 1747180800, "anthropic"),
+        ("llama3:latest", "model", 1716609463, "ollama"),
+    ]
+    assert [(m.model_extra or {})["multillama"]["endpoints"] for m in models] == [
+        ["api.openai.com"],
+        ["api.anthropic.com"],
+        ["localhost:11434"],
+    ]
+    assert one == models[2]
+
+
+def test_the_anthropic_sdk_lists_the_seeds_three_endpoints(seed: Snapshot) -> None:
+    http = httpx2.Client(transport=transport(seed, "anthropic"))
+    with anthropic.Anthropic(api_key="k", base_url="http://gateway", http_client=http) as client:
+        page = client.models.list()
+        models = list(page)
+        one = client.models.retrieve("claude")
+
+    assert [(m.id, m.type, m.display_name, m.created_at.isoformat()) for m in models] == [
+        ("gpt", "model", "gpt", "2023-06-16T17:03:22+00:00"),
+        ("claude", "model", "Claude", "2025-05-14T00:00:00+00:00"),
+        ("llama3:latest", "model", "llama3:latest", "2024-05-25T03:57:43+00:00"),
+    ]
+    assert (page.has_more, page.first_id, page.last_id) == (False, "gpt", "llama3:latest")
+    assert one == models[1]
+    assert (one.max_input_tokens, one.max_tokens) == (200000, 64000)
+
+
+def test_googles_sdk_lists_the_seeds_three_endpoints(seed: Snapshot) -> None:
+    options = genai.types.HttpOptions(
+        base_url="http://gateway",
+        httpx_client=httpx2.Client(transport=transport(seed, "gemini")),
+    )
+    client = genai.Client(api_key="k", http_options=options)
+
+    models = list(client.models.list())
+    one = client.models.get(model="claude")
+
+    assert [(m.name, m.display_name) for m in models] == [
+        ("models/gpt", "gpt"),
+        ("models/claude", "Claude"),
+        ("models/llama3:latest", "llama3:latest"),
+    ]
+    assert (one.name, one.input_token_limit, one.output_token_limit) == (
+        "models/claude",
+        200000,
+        64000,
+    )
+
+
+def test_a_row_keeps_every_field_its_endpoint_sent() -> None:
+    row = b'{"id":"a","price":0.10,"meta":{"n":1e3},"object":"model","created":5,"owned_by":"me"}'
+
+    snapshot = compiled(h=read_listing(b"[" + row + b"]").rows)
+
+    assert snapshot.rows["openai"]["a"] == row[:-1] + b',"multillama":{"endpoints":["h"]}}'
+
+
+def test_what_an_sdk_needs_is_there_even_if_the_endpoint_sent_nonsense() -> None:
+    bad = {"id": "a", "object": None, "created": "soon", "owned_by": 7, "multillama": 1}
+
+    snapshot = compiled(h=rows(bad))
+
+    assert json.loads(snapshot.rows["openai"]["a"]) == {
+        "id": "a",
+        "object": "model",
+        "created": 0,
+        "owned_by": "openai-compatible",
+        "multillama": {"endpoints": ["h"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "created"),
+    [
+        ({"created": 17}, 17),
+        ({"created": 17.9}, 17),
+        ({"created": True}, 0),
+        ({"created": -1}, 0),
+        ({"created": 10**30}, 0),
+        ({"created": 1e300}, 0),
+        ({"created_at": "1970-01-01T00:00:09Z"}, 9),
+        ({"created_at": "1970-01-01T00:00:09"}, 0),
+        ({"created_at": "yesterday", "modified_at": "1970-01-01T01:00:08+01:00"}, 8),
+        ({}, 0),
+    ],
+)
+def test_the_time_of_making_is_read_from_whatever_tells_it(
+    fields: dict[str, Any], created: int
+) -> None:
+    snapshot = compiled(h=rows({"id": "a", **fields}))
+
+    assert json.loads(snapshot.rows["openai"]["a"])["created"] == created
+
+
+def test_a_time_beyond_all_calendars_is_the_last_of_them() -> None:
+    snapshot = compiled(h=rows({"id": "a", "created": 2**53}))
+
+    assert json.loads(snapshot.rows["anthropic"]["a"])["created_at"] == "9999-12-31T23:59:59Z"
+
+
+def test_a_time_that_is_none_is_not_passed_to_sdks_that_would_read_it() -> None:
+    snapshot = compiled(h=rows({"id": "a", "created": 9, "created_at": "yesterday"}))
+
+    assert json.loads(snapshot.rows["anthropic"]["a"])["created_at"] == "1970-01-01T00:00:09Z"
+
+
+def test_a_model_on_several_endpoints_is_one_row_with_targets_in_order() -> None:
+    snapshot = compiled(
+        one=rows({"id": "a", "n": 1}),
+        two=rows({"id": "b"}, {"id": "a", "n": 2}),
+        three=rows({"id": "a"}),
+    )
+
+    row = json.loads(snapshot.rows["openai"]["a"])
+    assert [target.endpoint.name for target in snapshot.routes["a"]] == ["one", "two", "three"]
+    assert [target.rename for target in snapshot.routes["a"]] == [None, None, None]
+    assert (row["n"], row["multillama"]) == (1, {"endpoints": ["one", "two", "three"]})
+    assert [m["id"] for m in json.loads(snapshot.lists["openai"])["data"]] == ["a", "b"]
+
+
+def test_a_model_listed_twice_by_one_endpoint_has_one_target_there() -> None:
+    snapshot = compiled(one=rows({"id": "a"}) + rows({"id": "a"}))
+
+    assert [target.endpoint.name for target in snapshot.routes["a"]] == ["one"]
+
+
+def test_a_target_carries_the_endpoints_own_name() -> None:
+    snapshot = compiled(
+        one=rows({"id": "gemini-pro"}), two=rows({"id": "models/gemini-pro"}, id_prefix="models/")
+    )
+
+    assert [t.rename for t in snapshot.routes["gemini-pro"]] == [None, b'"models/gemini-pro"']
+
+
+def test_the_endpoints_own_name_is_understood_too() -> None:
+    snapshot = compiled(two=rows({"id": "models/g"}, id_prefix="models/"))
+
+    assert [t.rename for t in snapshot.routes["models/g"]] == [b'"models/g"']
+    assert snapshot.rows["openai"]["models/g"] == snapshot.rows["openai"]["g"]
+    assert [m["id"] for m in json.loads(snapshot.lists["openai"])["data"]] == ["g"]
+
+
+def test_the_latest_tag_may_be_left_out() -> None:
+    snapshot = compiled(one=rows({"name": "llama3:latest"}))
+
+    assert [t.rename for t in snapshot.routes["llama3"]] == [b'"llama3:latest"']
+    assert snapshot.rows["openai"]["llama3"] == snapshot.rows["openai"]["llama3:latest"]
+
+
+def test_another_name_never_hides_a_model_of_that_name() -> None:
+    snapshot = compiled(one=rows({"name": "llama3:latest"}), two=rows({"id": "llama3"}))
+
+    assert [t.endpoint.name for t in snapshot.routes["llama3"]] == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "limits"),
+    [
+        ({"max_model_len": 4096}, (4096, None)),
+        ({"context_length": 8192, "max_completion_tokens": 100}, (8192, 100)),
+        ({"context_window": None, "max_context_length": 9}, (9, None)),
+        ({"context_length": "8k"}, (None, None)),
+    ],
+)
+def test_the_sizes_a_model_takes_are_told_in_googles_words(
+    fields: dict[str, Any], limits: tuple[int | None, int | None]
+) -> None:
+    snapshot = compiled(h=rows({"id": "a", "description": "An A.", **fields}))
+
+    row = json.loads(snapshot.rows["gemini"]["a"])
+    assert (row.get("inputTokenLimit"), row.get("outputTokenLimit")) == limits
+    assert row["description"] == "An A."
+
+
+def test_without_models_every_list_is_empty_and_whole() -> None:
+    snapshot = compiled(h=())
+
+    assert {shape: json.loads(body) for shape, body in snapshot.lists.items()} == {
+        "openai": {"object": "list", "data": []},
+        "anthropic": {"data": [], "has_more": False, "first_id": None, "last_id": None},
+        "gemini": {"models": []},
+    }
+    assert (snapshot.routes, snapshot.rows) == ({}, {"openai": {}, "anthropic": {}, "gemini": {}})
+
+
+def test_what_only_passes_through_is_passed_on() -> None:
+    endpoints = make_endpoints([EndpointSetting(url="http://h/")], {})
+
+    snapshot = compile_snapshot(endpoints, {}, api_key=b"k", timeouts=TIMEOUTS, limits=LIMITS)
+
+    assert snapshot.endpoints == endpoints
+    assert (snapshot.api_key, snapshot.timeouts, snapshot.limits) == (b"k", TIMEOUTS, LIMITS)
+
+
+def compile_seconds(endpoints: int, models: int) -> float:
+    """CPU time for so many endpoints with so many models each, half of them shared by all."""
+    made = make_endpoints([EndpointSetting(url=f"http://h{n}/") for n in range(endpoints)], {})
+    lists = {
+        endpoint.name: tuple(
+            Row(f"m{m}" if m % 2 else f"m{n}-{m}", {"id": msgspec.Raw(b'"m"')})
+            for m in range(models)
+        )
+        for n, endpoint in enumerate(made)
+    }
+    begun = time.process_time()
+    compile_snapshot(made, lists, timeouts=TIMEOUTS, limits=LIMITS)
+    return time.process_time() - begun
+
+
+def test_the_time_to_compile_grows_with_the_rows_and_not_with_their_square() -> None:
+    small, large = (
+        min(compile_seconds(*size) for _ in range(3)) for size in ((100, 20), (400, 40))
+    )
+
+    # 8 times the rows; a square would be 64 times the time
+    assert large < 24 * small
+    assert large < 3

@@ -1,0 +1,180 @@
+"""An endpoint holds all that a request to it needs, and its key in one place only."""
+
+import msgspec
+import pytest
+
+from multillama.config.load import BadSetting
+from multillama.config.schema import EndpointSetting
+from multillama.control.endpoints import base_path, corrected, make_endpoints, provider_of
+from multillama.core.endpoints_state import EndpointState
+from multillama.core.operations import OPERATIONS
+from multillama.core.snapshot import Endpoint
+from multillama.providers.catalog import BY_NAME
+from tests.control.scripted import endpoint
+
+CANARY = "sk-CANARY-0123456789"
+
+
+def head(one: Endpoint) -> list[str]:
+    return one.fixed_head.decode("latin-1").split("\r\n")
+
+
+def test_the_seeds_three_endpoints_are_made_side_by_side() -> None:
+    settings = [
+        EndpointSetting(url="https://api.openai.com/", key="your-openai-key"),
+        EndpointSetting(url="https://api.anthropic.com/", key="your-anthropic-key"),
+        EndpointSetting(url="http://localhost:11434/", key=None),
+    ]
+
+    endpoints = make_endpoints(settings, {})
+
+    assert [(one.name, one.provider, one.has_key, one.url) for one in endpoints] == [
+        ("api.openai.com", "openai", True, "https://api.openai.com/"),
+        ("api.anthropic.com", "anthropic", True, "https://api.anthropic.com/"),
+        ("localhost:11434", "ollama", False, "http://localhost:11434/"),
+    ]
+    assert [(one.scheme, one.host, one.port) for one in endpoints] == [
+        ("https", "api.openai.com", 443),
+        ("https", "api.anthropic.com", 443),
+        ("http", "localhost", 11434),
+    ]
+
+
+def test_the_fixed_head_is_whole_lines_of_host_encoding_and_key() -> None:
+    one = endpoint("https://api.openai.com/", "k")
+
+    assert one.fixed_head == (
+        b"host: api.openai.com\r\naccept-encoding: identity\r\nauthorization: Bearer k\r\n"
+    )
+    assert one.owns == {b"host", b"accept-encoding", b"authorization"}
+
+
+def test_an_endpoint_without_a_key_sends_none() -> None:
+    one = endpoint("http://localhost:11434/")
+
+    assert head(one) == ["host: localhost:11434", "accept-encoding: identity", ""]
+    assert one.owns == {b"host", b"accept-encoding"}
+
+
+def test_azure_gets_its_key_in_its_own_header() -> None:
+    one = endpoint("https://acme.openai.azure.com/", "k")
+
+    assert head(one)[2:] == ["api-key: k", ""]
+    assert b"api-key" in one.owns
+
+
+def test_the_version_anthropic_needs_gives_way_to_a_clients_own() -> None:
+    one = endpoint("https://api.anthropic.com/", "k")
+
+    assert one.defaults == ((b"anthropic-version", b"2023-06-01"),)
+    assert b"anthropic-version" not in one.fixed_head
+    assert b"anthropic-version" not in one.owns
+
+
+@pytest.mark.parametrize(
+    ("url", "chat", "messages"),
+    [
+        ("https://api.openai.com/", b"/v1/chat/completions", b"/v1/messages"),
+        ("https://api.anthropic.com/", b"/v1/chat/completions", b"/v1/messages"),
+        ("https://api.groq.com/", b"/openai/v1/chat/completions", b"/openai/v1/messages"),
+        ("https://api.deepseek.com/", b"/v1/chat/completions", b"/anthropic/v1/messages"),
+        ("https://api.z.ai/", b"/api/paas/v4/chat/completions", b"/api/anthropic/v1/messages"),
+        ("https://openrouter.ai/", b"/api/v1/chat/completions", b"/api/v1/messages"),
+        ("https://api.perplexity.ai/", b"/chat/completions", b"/messages"),
+        ("http://localhost:12434/", b"/engines/v1/chat/completions", b"/v1/messages"),
+        ("http://h:9/llm", b"/llm/v1/chat/completions", b"/llm/v1/messages"),
+    ],
+)
+def test_each_dialect_has_its_own_path(url: str, chat: bytes, messages: bytes) -> None:
+    one = endpoint(url)
+
+    assert (one.paths["chat"], one.paths["messages"]) == (chat, messages)
+
+
+def test_every_operation_has_a_path() -> None:
+    one = endpoint("https://api.cohere.ai/")
+
+    assert set(one.paths) == {operation.name for operation in OPERATIONS}
+    assert one.paths["rerank"] == b"/v2/rerank"
+    assert one.paths["transcriptions"] == b"/compatibility/v1/audio/transcriptions"
+
+
+def test_names_are_unique_and_show_only_ports_that_say_something() -> None:
+    urls = [
+        "http://h/",
+        "http://h:80/a",
+        "https://h/",
+        "http://h:8000",
+        "http://[::1]:8000",
+        "http://h",
+    ]
+
+    endpoints = make_endpoints([EndpointSetting(url=url) for url in urls], {})
+
+    assert [one.name for one in endpoints] == ["h", "h#2", "h#3", "h:8000", "[::1]:8000", "h#4"]
+
+
+def test_the_live_state_of_a_known_name_is_kept() -> None:
+    states = {"h": EndpointState("h")}
+    known = states["h"]
+
+    endpoints = make_endpoints(
+        [EndpointSetting(url="http://h"), EndpointSetting(url="http://i")], states
+    )
+
+    assert endpoints[0].state is known
+    assert endpoints[1].state is states["i"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [f"{CANARY}{bad}{CANARY}" for bad in ("\r\nx: y", "\n", "\0", "\t", "ключ", "\x7f", "\x85")]
+    + [f" {CANARY}", f"{CANARY} ", ""],
+)
+def test_a_key_that_no_header_can_carry_is_refused_with_the_cure(key: str) -> None:
+    with pytest.raises(BadSetting, match=r"The key of api\.openai\.com .* --key") as caught:
+        endpoint("https://api.openai.com/", key)
+
+    assert CANARY not in str(caught.value)
+
+
+def test_a_key_in_latin_1_is_sent_as_latin_1() -> None:
+    assert b"Bearer sch\xf6n\r\n" in endpoint("http://h", "schön").fixed_head
+
+
+def test_a_bad_url_is_named_by_its_number() -> None:
+    settings = [EndpointSetting(url="http://h"), EndpointSetting(url="http://u:CANARY@h/")]
+
+    with pytest.raises(BadSetting, match=r"^Endpoint 2: .*--key\.$") as caught:
+        make_endpoints(settings, {})
+
+    assert "CANARY" not in str(caught.value)
+
+
+def test_the_key_is_in_the_fixed_head_and_nowhere_else() -> None:
+    one = endpoint("https://api.openai.com/?key=" + CANARY, CANARY)
+
+    shown = [repr(one), str(one), repr(one.__rich_repr__())]
+    shown += [repr(getattr(one, name)) for name in one.__struct_fields__ if name != "fixed_head"]
+    assert [text for text in shown if CANARY in text] == []
+    assert CANARY.encode() in one.fixed_head
+
+
+def test_an_endpoint_is_corrected_in_provider_and_paths_only() -> None:
+    one = endpoint("http://h:8000", "k")
+
+    other = corrected(one, BY_NAME["lemonade"], "/api/v1")
+
+    assert (other.provider, other.paths["chat"]) == ("lemonade", b"/api/v1/chat/completions")
+    assert base_path(other) == "/api/v1"
+    assert provider_of(other).title == "Lemonade"
+    assert other.state is one.state
+    assert msgspec.structs.replace(other, provider=one.provider, paths=one.paths).fixed_head == (
+        one.fixed_head
+    )
+
+
+def test_an_endpoint_that_needs_no_correction_stays_itself() -> None:
+    one = endpoint("http://h:8000")
+
+    assert corrected(one, BY_NAME["vllm"], "/v1") is one
