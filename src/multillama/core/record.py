@@ -16,7 +16,7 @@ failed after. `cancelled`: the client left first.
 """
 
 
-class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, kw_only=True):
     """The facts of one finished exchange."""
 
     id: str

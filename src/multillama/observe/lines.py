@@ -6,7 +6,7 @@ endpoint's error) is data: it cannot start a line, colour the terminal or turn t
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -18,6 +18,8 @@ LONGEST: Final = 200
 SHORTEST_SECRET: Final = 8
 """Shorter keys (`EMPTY`, `ollama`) are placeholders; wiping them out would spoil many lines."""
 HIDDEN: Final = "***"
+
+_Form = TypeVar("_Form")
 
 _RESET, _DIM = "\x1b[0m", "\x1b[2m"
 _COLOURS: Final = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
@@ -144,27 +146,30 @@ class JsonLines:
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder(enc_hook=str).encode
-        self._clock = _PerSecond(lambda s: time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(s)))
+        self._clock = _PerSecond(
+            lambda s: time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(s)).encode()
+        )
 
     def record(self, record: Record) -> bytes:
-        return self._line(record.at, "exchange", asdict(record))
+        try:
+            fields = self._encode(record)
+        except UnicodeEncodeError:  # half of a surrogate pair: text, but in no encoding
+            fields = self._encode(_encodable(asdict(record)))
+        return self._line(record.at, b'"exchange"', fields)
 
     def event(self, event: Event) -> bytes:
         facts = {key: value for key, value in event.facts.items() if key not in _EVENT_FIELDS}
         level = "warning" if event.is_warning else "info"
-        return self._line(event.at, event.name, {"level": level, "text": event.text} | facts)
+        fields = _encodable({"level": level, "text": event.text} | facts)
+        return self._line(event.at, self._encode(event.name), self._encode(fields))
 
-    def _line(self, at: float, event: str, fields: dict[str, object]) -> bytes:
-        start = f'{{"time":"{self._clock.read(at)}.{int(at % 1 * 1000):03d}Z","event":"{event}",'
-        try:
-            rest = self._encode(fields)
-        except UnicodeEncodeError:  # half of a surrogate pair: text, but in no encoding
-            rest = self._encode(_encodable(fields))
-        if not rest.isascii() or b"\x7f" in rest:
+    def _line(self, at: float, event: bytes, fields: bytes) -> bytes:
+        if not fields.isascii() or b"\x7f" in fields:
             # JSON escapes C0 only; a terminal may obey C1 too, an editor direction marks.
-            text = rest.decode()
-            rest = "".join(c if c.isprintable() else _as_json_escape(c) for c in text).encode()
-        return b"%b%b\n" % (start.encode(), rest[1:])
+            text = fields.decode()
+            fields = "".join(c if c.isprintable() else _as_json_escape(c) for c in text).encode()
+        second, ms = self._clock.read(at), int(at % 1 * 1000)
+        return b'{"time":"%b%03dZ","event":%b,%b\n' % (second, ms, event, fields[1:])
 
 
 _EVENT_FIELDS: Final = frozenset({"time", "event", "level", "text"})
@@ -185,19 +190,19 @@ def _encodable(value: object) -> object:
     return value
 
 
-class _PerSecond:
+class _PerSecond(Generic[_Form]):
     """Formats a time once per second: the many records of one second share it."""
 
-    def __init__(self, make: Callable[[int], str]) -> None:
+    def __init__(self, make: Callable[[int], _Form]) -> None:
         self._make = make
-        self._second = -1
-        self._text = ""
+        self._second = 0
+        self._form = make(0)
 
-    def read(self, at: float) -> str:
+    def read(self, at: float) -> _Form:
         second = int(at)
         if second != self._second:
-            self._second, self._text = second, self._make(second)
-        return self._text
+            self._second, self._form = second, self._make(second)
+        return self._form
 
 
 def duration(ms: float | None) -> str:
