@@ -16,7 +16,9 @@ from multillama.errors import GatewayError
 
 Reply = Answer | GatewayError | Callable[[Headers], Answer]
 
-REFUSED = GatewayError("endpoint_unreachable", "connection refused.")
+REFUSED = GatewayError(
+    "endpoint_unreachable", "The endpoint cannot be reached: connection refused. Is it running?"
+)
 
 
 def endpoint(url: str, key: str | None = None) -> Endpoint:

@@ -226,6 +226,8 @@ def test_the_latest_tag_may_be_left_out() -> None:
     snapshot = compiled(one=rows({"name": "llama3:latest"}))
 
     assert [t.rename for t in snapshot.routes["llama3"]] == [b'"llama3:latest"']
+    assert snapshot.aliases == {"llama3"}
+    assert repr(snapshot) == "Snapshot(1 endpoints, 1 models)"
     assert snapshot.rows["openai"]["llama3"] == snapshot.rows["openai"]["llama3:latest"]
 
 
@@ -233,6 +235,7 @@ def test_another_name_never_hides_a_model_of_that_name() -> None:
     snapshot = compiled(one=rows({"name": "llama3:latest"}), two=rows({"id": "llama3"}))
 
     assert [t.endpoint.name for t in snapshot.routes["llama3"]] == ["two"]
+    assert snapshot.aliases == set()
 
 
 @pytest.mark.parametrize(

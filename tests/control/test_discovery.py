@@ -145,7 +145,7 @@ async def test_a_slow_endpoint_holds_up_neither_the_start_nor_the_others(world: 
     gate.set()
     await world.time.advance(1)
 
-    assert before == (["a"], [None, "has not answered yet"])
+    assert before == (["a"], [None, "It has not answered yet."])
     assert world.models() == ["a", "b"]
 
 
@@ -214,7 +214,7 @@ async def test_an_endpoint_that_comes_back_appears_at_once(world: World) -> None
 
     await world.time.advance(2)
 
-    assert down == ([], "cannot be reached; is it running? (connection refused)", False)
+    assert down == ([], REFUSED.text, False)
     assert (world.models(), discovery.reports()[0].error) == (["a"], None)
     assert world.endpoints[0].state.is_up is True
 
@@ -231,7 +231,7 @@ async def test_an_endpoint_that_goes_down_keeps_its_models(world: World) -> None
     assert world.models() == ["a"]
     assert (report.models, report.error) == (
         1,
-        "cannot be reached; is it running? (connection refused)",
+        REFUSED.text,
     )
 
 
@@ -278,7 +278,7 @@ async def test_a_failed_listing_is_no_failed_request(world: World) -> None:
 
     assert (state.failures, state.is_up) == (0, None)
     assert (state.last_error, state.last_error_at) == (
-        "it is not ready to list its models (500)",
+        "It is not ready to list its models (500).",
         1.7e9 + 1000,
     )
 
@@ -305,7 +305,7 @@ async def test_a_refused_key_is_not_hammered(world: World) -> None:
 
     assert (early, world.asked()) == (0, 1)
     assert (
-        discovery.reports()[0].error == "the key was refused (401): check --key for api.openai.com"
+        discovery.reports()[0].error == "The key was refused (401): check --key for api.openai.com."
     )
 
 
@@ -451,7 +451,7 @@ async def test_a_listing_that_never_ends_is_given_up(
 
     await discovery.first_round(10)
 
-    assert discovery.reports()[0].error == "did not list its models within 0 s; tried again soon"
+    assert discovery.reports()[0].error == "It did not list its models within 0 s."
 
 
 async def test_a_fault_of_our_own_is_reported_and_does_not_stop_the_rest() -> None:

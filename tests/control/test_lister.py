@@ -186,7 +186,7 @@ async def test_a_refused_key_is_not_covered_by_well_known_names() -> None:
 
     error = await failure("https://api.perplexity.ai/", servers, CANARY)
 
-    assert error.text == "the key was refused (401): check --key for api.perplexity.ai"
+    assert error.text == "The key was refused (401): check --key for api.perplexity.ai."
 
 
 async def test_a_cloud_is_asked_at_its_own_place_only() -> None:
@@ -202,7 +202,7 @@ async def test_what_the_first_place_said_counts_if_no_other_has_a_list() -> None
 
     error = await failure("http://h:8000/", servers)
 
-    assert error.text == "it has no list of models at /v1/models (404): check the path of --url"
+    assert error.text == "It has no list of models at /v1/models (404): check the path of --url."
     assert servers.calls == [
         "http://h:8000/v1/models",
         "http://h:8000/models",
@@ -214,15 +214,15 @@ async def test_what_the_first_place_said_counts_if_no_other_has_a_list() -> None
 @pytest.mark.parametrize(
     ("code", "key", "text", "lasting"),
     [
-        (401, "k", "the key was refused (401): check --key for h", True),
-        (403, "k", "the key was refused (403): check --key for h", True),
-        (401, None, "it wants a key (401): give --key for h instead of null", True),
-        (429, "k", "it is not ready to list its models (429)", False),
-        (500, "k", "it is not ready to list its models (500)", False),
-        (503, None, "it is not ready to list its models (503)", False),
-        (400, "k", "it refused to list its models at /v1/models (400)", True),
-        (302, "k", "it redirects (302)", True),
-        (204, "k", "it refused to list its models at /v1/models (204)", True),
+        (401, "k", "The key was refused (401): check --key for h.", True),
+        (403, "k", "The key was refused (403): check --key for h.", True),
+        (401, None, "It wants a key (401): give --key for h instead of null.", True),
+        (429, "k", "It is not ready to list its models (429).", False),
+        (500, "k", "It is not ready to list its models (500).", False),
+        (503, None, "It is not ready to list its models (503).", False),
+        (400, "k", "It refused to list its models at /v1/models (400).", True),
+        (302, "k", "It redirects (302).", True),
+        (204, "k", "It refused to list its models at /v1/models (204).", True),
     ],
 )
 async def test_each_refusal_says_what_to_do(
@@ -238,11 +238,11 @@ async def test_each_refusal_says_what_to_do(
     [
         (
             f"https://u:{CANARY}@h2/v1/models?key={CANARY}",
-            "it redirects (301) to https://h2/v1/models: give the URL it really has as --url",
+            "It redirects (301) to https://h2/v1/models: give the URL it really has as --url.",
         ),
-        ("/login", "it redirects (301)"),
-        ("https://[h2/", "it redirects (301)"),
-        ("https://h2/\x1b[31m", "it redirects (301)"),
+        ("/login", "It redirects (301)."),
+        ("https://[h2/", "It redirects (301)."),
+        ("https://h2/\x1b[31m", "It redirects (301)."),
     ],
 )
 async def test_a_redirect_names_its_target_without_secrets(location: str, text: str) -> None:
@@ -254,36 +254,20 @@ async def test_a_redirect_names_its_target_without_secrets(location: str, text: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "shown", "reached"),
+    ("kind", "hint", "reached"),
     [
-        (
-            "endpoint_unreachable",
-            "connection refused.",
-            "cannot be reached; is it running? (connection refused)",
-            False,
-        ),
-        (
-            "connect_timeout",
-            "no connection within 5 s",
-            "did not answer in time; check the address and any firewall between"
-            " (no connection within 5 s)",
-            False,
-        ),
-        (
-            "endpoint_tls_failed",
-            "certificate expired",
-            "cannot be reached by TLS; check https:// and its certificate (certificate expired)",
-            False,
-        ),
-        ("endpoint_closed", "it closed the connection", "it closed the connection", True),
+        ("endpoint_unreachable", "", False),
+        ("connect_timeout", " Check the address, and any firewall between.", False),
+        ("endpoint_tls_failed", " Check that https:// is right, and its certificate.", False),
+        ("endpoint_closed", "", True),
     ],
 )
 async def test_an_endpoint_that_gives_no_answer_is_explained(
-    kind: str, text: str, shown: str, reached: bool
+    kind: str, hint: str, reached: bool
 ) -> None:
-    error = await failure("http://h", Servers({"http://h/v1/models": GatewayError(kind, text)}))
+    error = await failure("http://h", Servers({"http://h/v1/models": GatewayError(kind, "Why.")}))
 
-    assert (error.text, error.reached, error.lasting) == (shown, reached, False)
+    assert (error.text, error.reached, error.lasting) == ("Why." + hint, reached, False)
 
 
 async def test_an_answer_that_is_no_list_asks_for_the_right_url() -> None:
@@ -294,7 +278,7 @@ async def test_an_answer_that_is_no_list_asks_for_the_right_url() -> None:
     )
 
     assert error.text == (
-        "answers at /v1/models, but not with a list of models; is https://api.openai.com/ the base"
+        "It answers at /v1/models, but not with a list of models; is https://api.openai.com/ the base"
         " URL of an LLM server?"
     )
 

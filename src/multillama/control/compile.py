@@ -64,12 +64,14 @@ def compile_snapshot(
     models = _merged(endpoints, listings)
     rendered = {name: _render(name, model) for name, model in models.items()}
     routes = {name: tuple(model.targets) for name, model in models.items()}
-    for alias, name in _aliases(models):
+    aliases = _aliases(models)
+    for alias, name in aliases.items():
         routes[alias] = _renamed(routes[name], name)
         rendered[alias] = rendered[name]
     return Snapshot(
         endpoints=tuple(endpoints),
         routes=routes,
+        aliases=frozenset(aliases),
         lists=_lists([rendered[name] for name in models], list(models)),
         rows={
             "openai": {name: row.openai for name, row in rendered.items()},
@@ -97,15 +99,15 @@ def _merged(
     return models
 
 
-def _aliases(models: Mapping[str, _Model]) -> list[tuple[str, str]]:
-    """Return other names that clients use for a model, unless they are another model's own."""
+def _aliases(models: Mapping[str, _Model]) -> dict[str, str]:
+    """Return other names that clients use to the model's, unless they are another model's own."""
     found: dict[str, str] = {}
     for name, model in models.items():
         if name.endswith(_LATEST):
             found.setdefault(name.removesuffix(_LATEST), name)
         if model.row.own is not None:
             found.setdefault(model.row.own, name)
-    return [(alias, name) for alias, name in found.items() if alias and alias not in models]
+    return {alias: name for alias, name in found.items() if alias and alias not in models}
 
 
 def _renamed(targets: tuple[Target, ...], name: str) -> tuple[Target, ...]:

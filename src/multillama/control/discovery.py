@@ -81,7 +81,7 @@ class _Watched:
         self.failures = 0
         """In a row."""
         self.is_busy = False
-        self.error: str | None = "has not answered yet"
+        self.error: str | None = "It has not answered yet."
         self.note: str | None = None
         self.took_ms: float | None = None
 
@@ -205,7 +205,7 @@ class Discovery:
         except ListingFailed as failure:
             self._on_failure(watched, failure)
         except TimeoutError:
-            text = f"did not list its models within {LISTING_S:.0f} s; tried again soon"
+            text = f"It did not list its models within {LISTING_S:.0f} s."
             self._on_failure(watched, ListingFailed(text))
         finally:
             watched.is_busy = False

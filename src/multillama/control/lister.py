@@ -75,10 +75,11 @@ _HEADERS: Final = (
     (b"user-agent", f"multillama/{__version__}".encode()),
 )
 _UNREACHED: Final = {
-    "endpoint_unreachable": "cannot be reached; is it running?",
-    "connect_timeout": "did not answer in time; check the address and any firewall between",
-    "endpoint_tls_failed": "cannot be reached by TLS; check https:// and its certificate",
+    "endpoint_unreachable": "",
+    "connect_timeout": " Check the address, and any firewall between.",
+    "endpoint_tls_failed": " Check that https:// is right, and its certificate.",
 }
+"""Kinds of failure of an endpoint that was not even reached, with what to add to their text."""
 
 
 async def list_models(endpoint: Endpoint, fetch: Fetch) -> Listed:
@@ -140,7 +141,7 @@ async def _pages(endpoint: Endpoint, place: _Place, fetch: Fetch) -> tuple[Row, 
             page = read_listing(answer.body, place.shape, id_prefix=place.provider.id_prefix)
         except GatewayError as error:
             raise ListingFailed(
-                f"answers at {_shown(path)}, but not with a list of models; is {endpoint.url} the"
+                f"It answers at {_shown(path)}, but not with a list of models; is {endpoint.url} the"
                 " base URL of an LLM server?",
                 elsewhere=True,
                 lasting=True,
@@ -160,9 +161,8 @@ async def _get(endpoint: Endpoint, path: str, fetch: Fetch) -> Answer:
     try:
         answer = await fetch(endpoint, path, _HEADERS + endpoint.defaults)
     except GatewayError as error:
-        hint = _UNREACHED.get(error.kind)
-        text = f"{hint} ({error.text.rstrip('.')})" if hint else error.text
-        raise ListingFailed(text, reached=hint is None) from error
+        text = error.text + _UNREACHED.get(error.kind, "")
+        raise ListingFailed(text, reached=error.kind not in _UNREACHED) from error
     if answer.status == 200:
         return answer
     raise _refusal(endpoint, path, answer)
@@ -172,20 +172,20 @@ def _refusal(endpoint: Endpoint, path: str, answer: Answer) -> ListingFailed:
     status = answer.status
     if status in (401, 403):
         text = (
-            f"the key was refused ({status}): check --key for {endpoint.name}"
+            f"The key was refused ({status}): check --key for {endpoint.name}."
             if endpoint.has_key
-            else f"it wants a key ({status}): give --key for {endpoint.name} instead of null"
+            else f"It wants a key ({status}): give --key for {endpoint.name} instead of null."
         )
         return ListingFailed(text, lasting=True)
     if 300 <= status < 400:
-        return ListingFailed(f"it redirects ({status}){_target(answer.headers)}", lasting=True)
+        return ListingFailed(f"It redirects ({status}){_target(answer.headers)}.", lasting=True)
     if status in (404, 405, 501):
-        text = f"it has no list of models at {_shown(path)} ({status}): check the path of --url"
+        text = f"It has no list of models at {_shown(path)} ({status}): check the path of --url."
         return ListingFailed(text, elsewhere=True, lasting=True)
     if status in (408, 425, 429) or status >= 500:
-        return ListingFailed(f"it is not ready to list its models ({status})")
+        return ListingFailed(f"It is not ready to list its models ({status}).")
     return ListingFailed(
-        f"it refused to list its models at {_shown(path)} ({status})", lasting=True
+        f"It refused to list its models at {_shown(path)} ({status}).", lasting=True
     )
 
 

@@ -88,6 +88,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...] = ()
     routes: dict[str, tuple[Target, ...]] = {}
     """Public model name to its targets, in order."""
+    aliases: frozenset[str] = frozenset()
+    """Names in `routes` that are understood but stand in no list, e.g. `llama3` for `llama3:latest`."""
     lists: dict[str, bytes] = {}
     """Dialect of the listing (`openai`, `anthropic`, `gemini`) to the whole body of `GET /v1/models`."""
     rows: dict[str, dict[str, bytes]] = {}
@@ -98,7 +100,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
 
     def __repr__(self) -> str:
-        return f"Snapshot({len(self.endpoints)} endpoints, {len(self.routes)} models)"
+        return f"Snapshot({len(self.endpoints)} endpoints, {len(self.routes) - len(self.aliases)} models)"
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
-        return [("endpoints", len(self.endpoints)), ("models", len(self.routes))]
+        return [
+            ("endpoints", len(self.endpoints)),
+            ("models", len(self.routes) - len(self.aliases)),
+        ]
