@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,10 @@ class StartError(Exception):
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Runs a coroutine on uvloop, or on asyncio's own loop where uvloop does not exist."""
+    # An exchange leaves no circles behind, so the collector finds nothing: look less often (1 µs a request), and
+    # never at what the imports have made.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     try:
         import uvloop
     except ImportError:  # Windows

@@ -9,11 +9,9 @@ from typing import Final, NamedTuple
 WINDOW_BYTES: Final = 1024
 """How far behind `"usage"` its counts may stand."""
 
-_COUNT: Final = re.compile(
-    rb'"(prompt_tokens|input_tokens|completion_tokens|output_tokens|total_tokens)"\s*:\s*(\d{1,12})(?![\d.eE])'
-)
-_INPUT: Final = frozenset((b"prompt_tokens", b"input_tokens"))
-_OUTPUT: Final = frozenset((b"completion_tokens", b"output_tokens"))
+_INPUT: Final = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,12})(?![\d.eE])')
+_OUTPUT: Final = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?![\d.eE])')
+_TOTAL: Final = re.compile(rb'"total_tokens"\s*:\s*(\d{1,12})(?![\d.eE])')
 
 
 class Usage(NamedTuple):
@@ -30,8 +28,10 @@ def read_usage(opening: bytes, ending: bytes) -> Usage:
         opening: Its first bytes; Anthropic's streams tell the input tokens there.
         ending: Its last bytes, where everybody else tells all of them. They win.
     """
-    first = _counts_after(opening, opening.find(b'"usage"'))
     last = _counts_after(ending, ending.rfind(b'"usage"'))
+    if not opening:
+        return last
+    first = _counts_after(opening, opening.find(b'"usage"'))
     return Usage(
         last.input_tokens if last.input_tokens is not None else first.input_tokens,
         last.output_tokens if last.output_tokens is not None else first.output_tokens,
@@ -41,13 +41,14 @@ def read_usage(opening: bytes, ending: bytes) -> Usage:
 def _counts_after(data: bytes, at: int) -> Usage:
     if at < 0:
         return Usage()
-    into = out = None
-    for name, digits in _COUNT.findall(data, at, at + WINDOW_BYTES):
-        # The first of a name counts: what follows may be details or iterations with the same names.
-        if name in _INPUT:
-            into = int(digits) if into is None else into
-        elif name in _OUTPUT:
-            out = int(digits) if out is None else out
-        elif into is not None and out is None:
-            out = max(int(digits) - into, 0)
-    return Usage(into, out)
+    # The first of a name counts: what follows may be details or iterations with the same names.
+    end = at + WINDOW_BYTES
+    into, out = _INPUT.search(data, at, end), _OUTPUT.search(data, at, end)
+    if into is not None and out is None:
+        # Embeddings have no output to speak of: some tell the total only, or say it is the input.
+        total = _TOTAL.search(data, at, end)
+        if total is not None:
+            return Usage(int(into[1]), max(int(total[1]) - int(into[1]), 0))
+    return Usage(
+        int(into[1]) if into is not None else None, int(out[1]) if out is not None else None
+    )

@@ -58,7 +58,7 @@ class Downstream(asyncio.Protocol):
     __slots__ = (
         "_chunked", "_exchange", "_is_half_closed", "_is_pumping", "_is_read_paused", "_is_write_paused",
         "_left", "_listener", "_memo", "_mode", "_must_close", "_partial", "_probes", "_queued", "_request",
-        "_timers", "deadline", "has_http_11", "is_head", "tick", "transport", "write",
+        "_timers", "deadline", "has_http_11", "is_head", "watched", "transport", "write",
     )  # fmt: skip
 
     def __init__(self, listener: "Listener") -> None:
@@ -66,7 +66,7 @@ class Downstream(asyncio.Protocol):
         self._timers = listener.timers
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
         self.write: Callable[[bytes], None] = _unconnected
-        self.tick = 0
+        self.watched = NEVER
         self.deadline = NEVER
         # the connection
         self._mode = Mode.HEAD

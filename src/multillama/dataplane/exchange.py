@@ -267,7 +267,7 @@ class Exchange:
         if attempt is not None and attempt.first_byte_at is not None:
             first_byte_ms = (attempt.first_byte_at - request.started) * 1000
             usage = read_usage(attempt.opening, b"".join(attempt.ending))
-            attempt.target_endpoint.state.tokens += sum(count or 0 for count in usage)
+            attempt.target_endpoint.state.tokens += (usage[0] or 0) + (usage[1] or 0)
         status = (
             attempt.status if committed and attempt is not None else error.status if error else 0
         )

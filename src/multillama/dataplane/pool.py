@@ -55,7 +55,15 @@ class Origin:
 class Connecting:
     """One connection being made for one attempt; its outcome comes by callback, unless it is cancelled first."""
 
-    __slots__ = ("_endpoint", "_on_connected", "_on_failed", "_origin", "_task", "deadline", "tick")
+    __slots__ = (
+        "_endpoint",
+        "_on_connected",
+        "_on_failed",
+        "_origin",
+        "_task",
+        "deadline",
+        "watched",
+    )
 
     def __init__(
         self, origin: Origin, endpoint: Endpoint, on_connected: OnConnected, on_failed: OnFailed
@@ -65,7 +73,7 @@ class Connecting:
         self._on_connected = on_connected
         self._on_failed = on_failed
         self._task: asyncio.Task[None] | None = None
-        self.tick = 0
+        self.watched = NEVER
         self.deadline = NEVER
 
     def start(self, connector: Connector, tasks: Tasks) -> None:

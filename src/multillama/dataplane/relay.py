@@ -26,6 +26,9 @@ CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 UNBUFFERED: Final = b"x-accel-buffering: no\r\n"
 """Tells an nginx in front of us to pass events on as they come."""
 
+_OUR_ID: Final = b"x-request-id: %b\r\nx-multillama-endpoint: %b\r\n"
+_BESIDE_ITS_ID: Final = b"x-multillama-id: %b\r\nx-multillama-endpoint: %b\r\n"
+
 
 class Client(Protocol):
     """The client's side, as an attempt needs it."""
@@ -104,7 +107,7 @@ class Attempt:
             head: The whole request head for the endpoint.
             body: The whole body; None when it follows by `send_body` after `is_sent`.
             dialect: The client's, for an error inside the stream.
-            exchange_id: Sent to the client; as `x-request-id` too, where the endpoint has sent none.
+            exchange_id: Sent to the client as `x-request-id`, or as `x-multillama-id` where the endpoint has its own.
             on_over: Called when the attempt is over, or for an upload when `is_sent` has changed.
         """
         self._request_head, self._request_body = head, body
@@ -161,11 +164,13 @@ class Attempt:
         self.status = head.status
         self._is_event_stream = head.is_event_stream
         client = self._client
-        own = "x-multillama-endpoint: %s\r\nx-multillama-id: %s\r\n"
-        if not head.has_request_id:
-            own = f"x-request-id: {self._exchange_id}\r\n{own}"
-        own_lines = (own % (self.endpoint, self._exchange_id)).encode("latin-1")
-        lines = [status_line(head.status), *head.lines, own_lines]
+        # The endpoint's own request id is the one its support asks for, so it keeps that name.
+        own = _BESIDE_ITS_ID if head.has_request_id else _OUR_ID
+        lines = [
+            status_line(head.status),
+            *head.lines,
+            own % (self._exchange_id.encode(), self.endpoint.encode("latin-1")),
+        ]
         if head.length is not None:
             # 204 has no framing line at all (RFC 9110 §8.6); a 304's or HEAD's length describes what is not sent.
             if head.status != 204:
@@ -266,7 +271,9 @@ class Attempt:
         self.is_over = True
         self.upstream = None
         self.target_endpoint.state.in_flight -= 1
-        self._on_over()
+        # Letting go of the exchange here breaks the circle, so that it is freed without the garbage collector.
+        on_over, self._on_over = self._on_over, _nothing
+        on_over()
 
 
 def _nothing() -> None:

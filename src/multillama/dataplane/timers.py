@@ -18,8 +18,8 @@ class Waiting(Protocol):
 
     deadline: float
     """On the loop's clock, in seconds; `NEVER` for none."""
-    tick: int
-    """The wheel's own mark; start with 0."""
+    watched: float
+    """The wheel's own mark, on the loop's clock: when it looks next. Start with `NEVER`."""
 
     def on_deadline(self) -> None: ...
 
@@ -39,15 +39,15 @@ class Timers:
     def arm(self, waiting: Waiting, delay_s: float) -> None:
         """Sets the deadline `delay_s` from now."""
         deadline = waiting.deadline = self.now() + delay_s
-        tick = int(deadline / TICK_S) + 1
-        # Already watched and not sooner: the wheel will see the new deadline when the old one passes.
-        if not 0 < waiting.tick <= tick:
-            self._watch(waiting, tick)
+        # Watched, and not later: the wheel will see the new deadline when it looks next.
+        if deadline < waiting.watched:
+            self._watch(waiting, deadline)
 
-    def _watch(self, waiting: Waiting, tick: int) -> None:
-        if waiting.tick:
-            self.forget(waiting)
-        waiting.tick = tick
+    def _watch(self, waiting: Waiting, deadline: float) -> None:
+        if waiting.watched != NEVER:
+            self._unwatch(waiting)
+        tick = int(deadline / TICK_S) + 1
+        waiting.watched = tick * TICK_S
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._slots[tick] = {}
@@ -56,12 +56,16 @@ class Timers:
             self._due = int(self.now() / TICK_S)
             self._handle = self._call_later(TICK_S, self._turn)
 
-    def forget(self, waiting: Waiting) -> None:
-        """Takes it out of the wheel; for what is closed."""
-        slot = self._slots.get(waiting.tick)
+    def _unwatch(self, waiting: Waiting) -> None:
+        slot = self._slots.get(round(waiting.watched / TICK_S))
         if slot is not None:
             slot.pop(id(waiting), None)
-        waiting.tick = 0
+        waiting.watched = NEVER
+
+    def forget(self, waiting: Waiting) -> None:
+        """Takes it out of the wheel; for what is closed."""
+        if waiting.watched != NEVER:
+            self._unwatch(waiting)
         waiting.deadline = NEVER
 
     def _turn(self) -> None:
@@ -80,12 +84,12 @@ class Timers:
             self._handle = self._call_later(TICK_S, self._turn)
 
     def _pass(self, waiting: Waiting, now: float) -> None:
-        waiting.tick = 0
+        waiting.watched = NEVER
         if waiting.deadline <= now:
             waiting.deadline = NEVER
             waiting.on_deadline()
         elif waiting.deadline != NEVER:
-            self._watch(waiting, int(waiting.deadline / TICK_S) + 1)
+            self._watch(waiting, waiting.deadline)
 
     def close(self) -> None:
         """Stops the wheel; nothing fires any more."""

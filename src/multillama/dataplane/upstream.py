@@ -47,7 +47,7 @@ class Upstream(asyncio.Protocol):
 
     __slots__ = (
         "_endpoint", "_fields", "_head", "_interim", "_is_complete", "_is_sent", "_may_stay", "_origin",
-        "_parser", "_partial", "_timers", "answering", "deadline", "is_closed", "is_paused", "is_reused", "tick",
+        "_parser", "_partial", "_timers", "answering", "deadline", "is_closed", "is_paused", "is_reused", "watched",
         "transport",
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ class Upstream(asyncio.Protocol):
         self._origin = origin
         self._timers = origin.timers
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
-        self.tick = 0
+        self.watched = NEVER
         self.deadline = NEVER
         self.is_closed = False
         self.is_reused = False
@@ -158,7 +158,7 @@ class Upstream(asyncio.Protocol):
         answering.on_flush(is_last=False)
         # Not while paused by the flush just made: then the client's deadline runs, not the endpoint's.
         if self._head is not None and self.deadline != NEVER:
-            self.deadline = self._timers.now() + self._origin.timeouts.idle_s
+            self._timers.arm(self, self._origin.timeouts.idle_s)
 
     def _collect_head(self, data: bytes) -> bytes:
         """Holds bytes back until they end a head: a field fed byte by byte costs llhttp the square of its length."""
@@ -246,7 +246,6 @@ class Upstream(asyncio.Protocol):
             self._lose(error)
             return
         self._head = head
-        self._timers.arm(self, self._origin.timeouts.idle_s)
         answering.on_head(head)
 
     def on_body(self, data: bytes) -> None:

@@ -20,6 +20,7 @@ STATUS_LINES: Final[dict[int, bytes]] = {
     if status >= 200
 } | {529: b"HTTP/1.1 529 Overloaded\r\n", 499: b"HTTP/1.1 499 Client Closed Request\r\n"}
 
+_FORWARD: Final = 0
 _LENGTH: Final = 1
 _CODING: Final = 2
 _TYPE: Final = 3
@@ -82,9 +83,15 @@ def read_answer(status: int, fields: list[Field]) -> AnswerHead:
     for name, value in fields:
         role = _ROLES.get(name)
         if role is None:
-            role = _NAMES.get(name.lower(), 0)
-        if not role:
+            role = _NAMES.get(name.lower(), _FORWARD)
+        if role == _FORWARD:
             lines += (name, b": ", value, b"\r\n")
+        elif role == _LENGTH:
+            # llhttp has refused a second one, signs and blanks.
+            head.length = int(value)
+        elif role == _TYPE:
+            lines += (name, b": ", value, b"\r\n")
+            head.is_event_stream = value[:17].lower() == b"text/event-stream"
         elif role != _DROP:
             _take_field(head, role, name, value, named)
     if named:
@@ -95,23 +102,17 @@ def read_answer(status: int, fields: list[Field]) -> AnswerHead:
 
 
 def _take_field(head: AnswerHead, role: int, name: bytes, value: bytes, named: list[bytes]) -> None:
-    if role == _LENGTH:
-        # llhttp has refused a second one, signs and blanks; equal repeats are gone with the rest of the framing.
-        head.length = int(value)
-    elif role == _CODING:
+    if role == _CODING:
         if value.lower() != b"chunked":
             raise GatewayError(
                 "endpoint_malformed", "The endpoint uses a transfer coding other than chunked."
             )
         head.chunked = True
-    elif role == _CONNECTION:
-        named += [token.strip() for token in value.lower().split(b",")]
-    else:
+    elif role == _ID:
         head.lines += (name, b": ", value, b"\r\n")
-        if role == _ID:
-            head.has_request_id = True
-        else:
-            head.is_event_stream = value[:17].lower() == b"text/event-stream"
+        head.has_request_id = True
+    elif value not in (b"keep-alive", b"close"):
+        named += [token.strip() for token in value.lower().split(b",")]
 
 
 def status_line(status: int) -> bytes:

@@ -110,29 +110,35 @@ _LENGTH: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n")
 class HeadMemo:
     """The last good head of a connection: a pure function of its bytes, so equal bytes give the same facts."""
 
-    __slots__ = ("_head", "_key")
+    __slots__ = ("_after", "_before", "_head")
 
     def __init__(self) -> None:
-        self._key = b""
+        self._before = b""
+        """The head up to the digits of its content-length; all of it where it has none."""
+        self._after = b""
         self._head: Head | None = None
 
     def find(self, raw: bytes) -> tuple[Head, int | None] | None:
         """Returns the facts and the announced length, if only the length differs from the last head."""
-        if self._head is None:
+        head = self._head
+        if head is None or not raw.startswith(self._before):
             return None
-        found = _LENGTH.search(raw)
-        if found is None:
-            return (self._head, None) if raw == self._key else None
-        start, end = found.span(1)
-        if raw[:start] + raw[end:] != self._key:
+        if head.length is None:
+            return (head, None) if len(raw) == len(self._before) else None
+        if not raw.endswith(self._after):
             return None
-        return self._head, int(found[1])
+        digits = raw[len(self._before) : -len(self._after)]
+        return (head, int(digits)) if digits.isdigit() and len(digits) < 16 else None
 
     def keep(self, raw: bytes, head: Head) -> None:
         """Remembers a head that was read without complaint."""
         found = _LENGTH.search(raw)
-        self._key = raw if found is None else raw[: found.start(1)] + raw[found.end(1) :]
+        if (found is None) != (head.length is None):
+            self._head = None  # a length in unusual spelling: not worth remembering
+            return
         self._head = head
+        self._before = raw if found is None else raw[: found.start(1)]
+        self._after = b"" if found is None else raw[found.end(1) :]
 
 
 def refuse(text: str, kind: str = "bad_request") -> NoReturn:
