@@ -1,0 +1,80 @@
+import pytest
+
+from multillama.core.operations import OPERATIONS
+from multillama.web.missing import missing, suggest, wrong_method
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("/v1/chat/completion", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/openai/v1/chat/completions", "/v1/chat/completions"),
+        ("/api/v1/models", "/v1/models"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/V1/Chat/Completions", "/v1/chat/completions"),
+        ("/v1/embedding", "/v1/embeddings"),
+        ("/v1/message", "/v1/messages"),
+        ("/healthz", "/health"),
+    ],
+)
+def test_a_slip_is_answered_with_the_right_path_first(path: str, first: str) -> None:
+    assert suggest(path)[0] == first
+
+
+def test_the_longest_ending_comes_first() -> None:
+    assert suggest("/x/chat/completions")[:2] == ["/v1/chat/completions", "/v1/completions"]
+
+
+def test_a_path_like_nothing_gets_no_suggestion() -> None:
+    found = missing("GET", "/wp-login.php")
+
+    assert suggest("/wp-login.php") == []
+    assert found.error.text == (
+        "There is no /wp-login.php here. GET / in a browser shows what there is."
+    )
+
+
+def test_every_operation_is_suggested_for_a_path_that_lacks_its_last_letter() -> None:
+    for operation in OPERATIONS:
+        assert f"/v1{operation.path}" in suggest(f"/v1{operation.path}"[:-1])
+
+
+def test_an_unknown_path_is_the_clients_404() -> None:
+    found = missing("POST", "/v1/chat/completion")
+
+    assert (found.error.kind, found.error.status, found.allow) == ("path_not_found", 404, ())
+    assert found.error.text == (
+        "There is no /v1/chat/completion here. Did you mean /v1/chat/completions or /v1/completions?"
+    )
+
+
+@pytest.mark.parametrize("prefix", ["/v1", ""])
+def test_every_operation_takes_post_only(prefix: str) -> None:
+    for operation in OPERATIONS:
+        found = missing("GET", prefix + operation.path)
+
+        assert (found.error.status, found.allow) == (405, ("POST",))
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/health", "/ready"])
+def test_what_is_read_takes_no_post(path: str) -> None:
+    found = missing("POST", path)
+
+    assert (found.error.kind, found.allow) == ("method_not_allowed", ("GET", "HEAD"))
+
+
+def test_a_wrong_method_is_told_the_right_ones() -> None:
+    found = wrong_method("DELETE", "/x", ("GET", "HEAD", "POST"))
+
+    assert found.error.text == "/x does not take DELETE; it takes GET, HEAD or POST."
+
+
+def test_a_long_path_is_cut_and_compared_in_no_time() -> None:
+    found = missing("G" * 500, "/" + "a" * 100_000)
+
+    assert len(found.error.text) < 300
+
+
+def test_bytes_that_are_no_text_are_still_answered() -> None:
+    assert missing("GET", "/\udcff").error.status == 404
