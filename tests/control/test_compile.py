@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 from typing import Any
 
 import anthropic
@@ -9,13 +10,17 @@ import httpx2
 import msgspec
 import openai
 import pytest
-from google import genai
 
 from multillama.config.schema import EndpointSetting
 from multillama.control.compile import compile_snapshot
 from multillama.control.endpoints import make_endpoints
 from multillama.core.snapshot import Limits, Snapshot, Timeouts
 from multillama.providers.listing import Row, read_listing
+
+with warnings.catch_warnings():
+    # its sources hold invalid escapes, which Python warns of when it compiles them for the first time
+    warnings.simplefilter("ignore")
+    from google import genai
 
 TIMEOUTS, LIMITS = Timeouts(connect_s=1), Limits(head_bytes=1)
 
