@@ -22,7 +22,7 @@ def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
     targets = snapshot.routes.get(model)
     if targets is None:
         raise _unknown(snapshot, model)
-    if len(targets) == 1 or targets[0].endpoint.state.is_up is not False:
+    if len(targets) == 1:
         return targets
     return sorted(targets, key=lambda target: target.endpoint.state.is_up is False)
 
