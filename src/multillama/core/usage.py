@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 WINDOW_BYTES: Final = 1024
 """How far behind `"usage"` its counts may stand."""
 
-_INPUT: Final = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,12})(?![\d.eE])')
-_OUTPUT: Final = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?![\d.eE])')
-_TOTAL: Final = re.compile(rb'"total_tokens"\s*:\s*(\d{1,12})(?![\d.eE])')
+# What follows a count is asked for, because the bytes may end in the middle of it.
+_INPUT: Final = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
+_OUTPUT: Final = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
+_TOTAL: Final = re.compile(rb'"total_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
 
 
 class Usage(NamedTuple):
