@@ -1,0 +1,57 @@
+import pytest
+
+from multillama.core.endpoints_state import SMOOTHING, EndpointState
+
+
+def test_nothing_is_known_at_first():
+    state = EndpointState("here")
+
+    assert (state.is_up, state.first_byte_ms, state.last_error) == (None, None, None)
+    assert (state.in_flight, state.requests, state.failures, state.tokens) == (0, 0, 0, 0)
+
+
+def test_an_answer_proves_that_it_is_up():
+    state = EndpointState("here")
+
+    state.on_answer(120.0)
+
+    assert (state.is_up, state.first_byte_ms) == (True, 120.0)
+
+
+def test_the_time_to_the_first_byte_follows_slowly():
+    state = EndpointState("here")
+
+    state.on_answer(100.0)
+    state.on_answer(200.0)
+
+    assert state.first_byte_ms == pytest.approx(100 + SMOOTHING * 100)
+
+
+def test_a_failure_without_a_connection_means_down():
+    state = EndpointState("here")
+
+    state.on_failure("It refused.", at=1000.0, reached=False)
+
+    assert (state.is_up, state.failures) == (False, 1)
+    assert (state.last_error, state.last_error_at) == ("It refused.", 1000.0)
+
+
+@pytest.mark.parametrize("is_up", [None, True, False])
+def test_a_failure_after_a_connection_says_nothing_about_up_or_down(is_up):
+    state = EndpointState("here")
+    state.is_up = is_up
+
+    state.on_failure("It broke off.", at=1000.0, reached=True)
+
+    assert (state.is_up, state.failures) == (is_up, 1)
+
+
+def test_a_listing_brings_it_back_and_keeps_the_last_error_to_be_read():
+    state = EndpointState("here")
+    state.on_failure("It refused.", at=1000.0, reached=False)
+
+    state.on_listing(models=7, at=1010.0, took_ms=12.5)
+
+    assert (state.is_up, state.models) == (True, 7)
+    assert (state.listed_at, state.listing_ms) == (1010.0, 12.5)
+    assert (state.last_error, state.last_error_at) == ("It refused.", 1000.0)

@@ -1,0 +1,47 @@
+import typing
+
+import msgspec
+import pytest
+
+from multillama.core.record import Outcome, Record
+
+LEAST = {
+    "id": "r1",
+    "at": 1.0,
+    "operation": "chat",
+    "status": 200,
+    "outcome": "ok",
+    "total_ms": 2.0,
+}
+
+
+def test_a_record_tells_at_least_who_what_when_and_how_it_ended():
+    record = Record(**LEAST)
+
+    assert (record.model, record.endpoint, record.error, record.tried) == (None, None, None, ())
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_none_of_these_facts_may_lack(name):
+    facts = {key: value for key, value in LEAST.items() if key != name}
+
+    with pytest.raises(TypeError, match=name):
+        Record(**facts)
+
+
+def test_a_record_survives_its_way_through_a_file():
+    record = Record(**LEAST, tried=("a: endpoint_closed",), input_tokens=0, attempts=2)
+
+    read = msgspec.json.decode(msgspec.json.encode(record), type=Record)
+
+    assert read == record
+
+
+def test_there_are_five_ways_to_end():
+    assert typing.get_args(Outcome) == ("ok", "refused", "failed", "cancelled", "truncated")
+
+
+def test_there_is_no_field_for_a_prompt_an_answer_or_a_key():
+    fields = set(Record.__struct_fields__)
+
+    assert not fields & {"body", "request", "response", "messages", "prompt", "credential", "key"}

@@ -1,0 +1,95 @@
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from multillama.core.operations import OPERATIONS
+from multillama.core.refusal import error_body, error_event, error_object
+from multillama.errors import FAILURES, GatewayError
+
+DIALECTS = sorted({operation.dialect for operation in OPERATIONS})
+LOST = GatewayError("endpoint_truncated", "It broke off.", endpoint="here", param="model")
+
+
+def parse_event(event):
+    """The fields of a single server-sent event, as a browser would read them (WHATWG HTML §9.2.6)."""
+    blocks = [block for block in event.decode().split("\n\n") if block]
+    assert len(blocks) == 1
+    return dict(line.split(": ", 1) for line in blocks[0].split("\n"))
+
+
+def test_the_public_facts_are_those_of_openai_and_whose_fault_it_is():
+    assert error_object(LOST) == {
+        "message": "It broke off.",
+        "type": "upstream_error",
+        "param": "model",
+        "code": "endpoint_truncated",
+        "origin": "endpoint:here",
+    }
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_error_body_has_the_shape_of_openai_for_everyone(dialect):
+    body = json.loads(error_body(LOST, dialect))
+
+    assert body["error"] == error_object(LOST)
+
+
+def test_an_anthropic_client_finds_its_own_envelope_too():
+    body = json.loads(error_body(LOST, "anthropic.messages"))
+
+    assert body == {"type": "error", "error": error_object(LOST)}
+
+
+def test_a_body_without_a_dialect_is_openais():
+    assert json.loads(error_body(LOST)) == {"error": error_object(LOST)}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_error_event_ends_whatever_was_left_unfinished(dialect):
+    broken = b'data: {"choices":[{"delta":{"content":"Hel' + error_event(LOST, dialect)
+
+    last = broken.decode().rstrip("\n").split("\n\n")[-1]
+
+    assert json.loads(last.split("data: ")[1])["error"]["message"] == "It broke off."
+    assert broken.endswith(b"\n\n")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_error_event_never_looks_like_a_good_end(dialect):
+    event = error_event(LOST, dialect)
+
+    assert b"[DONE]" not in event
+    assert b"finish_reason" not in event
+    assert b"stop" not in event
+
+
+@pytest.mark.parametrize("dialect", ["anthropic.messages", "openai.responses"])
+def test_a_client_that_goes_by_event_names_gets_one(dialect):
+    event = parse_event(error_event(LOST, dialect))
+
+    assert event["event"] == "error"
+    assert json.loads(event["data"]) == {"type": "error", "error": error_object(LOST)}
+
+
+def test_a_chat_client_gets_plain_data():
+    event = parse_event(error_event(LOST, "openai.chat"))
+
+    assert list(event) == ["data"]
+    assert json.loads(event["data"]) == {"error": error_object(LOST)}
+
+
+@given(
+    text=st.text(),
+    kind=st.sampled_from(sorted(FAILURES)),
+    endpoint=st.none() | st.text(),
+    param=st.none() | st.text(),
+    dialect=st.sampled_from(DIALECTS),
+)
+def test_whatever_the_words_the_client_reads_them_back(text, kind, endpoint, param, dialect):
+    error = GatewayError(kind, text, endpoint=endpoint, param=param)
+
+    body = json.loads(error_body(error, dialect))
+    event = parse_event(error_event(error, dialect))
+
+    assert body["error"] == json.loads(event["data"])["error"] == error_object(error)

@@ -1,0 +1,67 @@
+import io
+
+import msgspec
+import pytest
+from rich.pretty import Pretty
+from rich.console import Console
+
+from multillama.core.snapshot import Limits, Snapshot, Target, Timeouts
+from tests.core.samples import endpoint, serving
+
+
+def shown_by_rich(value):
+    out = io.StringIO()
+    Console(file=out, width=200).print(Pretty(value))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("show", [repr, str, shown_by_rich])
+def test_no_secret_is_shown_however_it_is_printed(show):
+    here = endpoint("here")
+    snapshot = serving(here, api_key=b"front-door")
+
+    shown = show(here) + show(snapshot) + show(Target(here))
+
+    assert "here" in shown
+    assert "Bearer" not in shown
+    assert "front-door" not in shown
+
+
+def test_a_snapshot_says_how_much_is_in_it():
+    snapshot = serving(endpoint("a"), endpoint("b"))
+
+    assert repr(snapshot) == "Snapshot(2 endpoints, 1 models)"
+    assert shown_by_rich(snapshot).strip() == "Snapshot(endpoints=2, models=1)"
+
+
+def test_an_alias_is_not_counted_as_a_model():
+    snapshot = msgspec.structs.replace(serving(endpoint()), aliases=frozenset({"m1"}))
+
+    assert repr(snapshot) == "Snapshot(1 endpoints, 0 models)"
+    assert shown_by_rich(snapshot).strip() == "Snapshot(endpoints=1, models=0)"
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (Snapshot(), "routes"),
+        (endpoint(), "host"),
+        (Target(endpoint()), "rename"),
+        (Timeouts(), "idle_s"),
+        (Limits(), "body_bytes"),
+    ],
+)
+def test_nothing_in_it_can_be_changed(value, name):
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(value, name, None)
+
+
+def test_two_endpoints_alike_are_still_two():
+    assert endpoint("here") != endpoint("here")
+
+
+def test_an_empty_snapshot_is_a_working_one():
+    empty = Snapshot()
+
+    assert (empty.endpoints, empty.routes, empty.api_key) == ((), {}, None)
+    assert (empty.timeouts, empty.limits) == (Timeouts(), Limits())

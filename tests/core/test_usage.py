@@ -1,0 +1,100 @@
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from multillama.core.usage import WINDOW_BYTES, Usage, read_usage
+
+CHAT = (
+    b'{"choices":[{"message":{"content":"say \\"usage\\": {\\"prompt_tokens\\": 7777}"}}],'
+    b'"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,'
+    b'"prompt_tokens_details":{"cached_tokens":4}}}'
+)
+STARTED = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"usage":'
+    b'{"input_tokens":25,"cache_read_input_tokens":3,"output_tokens":1}}}\n\n'
+)
+ENDED = b'data: {"type":"message_delta","usage":{"output_tokens":15}}\n\nevent: message_stop\n\n'
+
+
+@pytest.mark.parametrize(
+    ("opening", "ending", "usage"),
+    [
+        (b"", CHAT, (9, 12)),
+        (b"", b'{"usage": {"input_tokens" : 3 ,\n "output_tokens":\t4 }}', (3, 4)),
+        (b"", b'{"usage":{"prompt_tokens":8,"total_tokens":8}}', (8, 0)),
+        (b"", b'{"usage":{"prompt_tokens":8,"total_tokens":20,"completion_tokens":12}}', (8, 12)),
+        (b"", b'{"usage":{"prompt_tokens":8,"total_tokens":3}}', (8, 0)),
+        (b"", b'{"usage":{"total_tokens":20}}', (None, None)),
+        (b"", b'{"usage":{"prompt_tokens":8}}', (8, None)),
+        (b"", b'{"usage":{"completion_tokens":8}}', (None, 8)),
+        (b"", b'{"usage":{"prompt_tokens":0,"completion_tokens":0}}', (0, 0)),
+        (b"", b'{"usage":null}', (None, None)),
+        (b"", b'{"data":[]}', (None, None)),
+        (b"", b"", (None, None)),
+        (STARTED, ENDED, (25, 15)),
+        (STARTED, b"", (25, 1)),
+        (b"data: hello\n\n", CHAT, (9, 12)),
+        (b'data: {"usage":null}\n\n', CHAT, (9, 12)),
+        (CHAT, b'"usage":{"prompt_tokens":0,"completion_tokens":0}', (0, 0)),
+    ],
+)
+def test_tokens_are_read_where_each_dialect_tells_them(opening, ending, usage):
+    assert read_usage(opening, ending) == Usage(*usage)
+
+
+def test_of_many_usages_in_a_stream_the_last_counts():
+    events = b"".join(
+        b'data: {"usage":{"prompt_tokens":9,"completion_tokens":%d}}\n\n' % n for n in range(5)
+    )
+
+    assert read_usage(b"", events) == Usage(9, 4)
+
+
+@pytest.mark.parametrize(
+    "value", [b"1.5", b"1e3", b"-1", b'"7"', b"null", b"true", b"1234567890123", b"[1]"]
+)
+def test_what_is_no_count_is_not_counted(value):
+    usage = b'"usage":{"prompt_tokens":%b,"completion_tokens":%b}' % (value, value)
+
+    assert read_usage(b"", usage) == Usage()
+
+
+@pytest.mark.parametrize("cut", range(len(b'"usage":{"prompt_tokens":1234')))
+def test_a_count_that_is_cut_off_is_not_taken_for_a_small_one(cut):
+    opening = b'"usage":{"prompt_tokens":1234'
+
+    assert read_usage(opening[: cut + 1], b"") == Usage()
+
+
+def test_counts_far_behind_belong_to_something_else():
+    far = b'"usage":{"x":"%b","prompt_tokens":1234}' % (b"y" * WINDOW_BYTES)
+    cut = b'"usage":{"x":"%b","prompt_tokens":1234}' % (b"y" * (WINDOW_BYTES - 36))
+
+    assert read_usage(b"", far) == Usage()
+    assert read_usage(b"", cut) == Usage()
+
+
+@given(opening=st.binary(), ending=st.binary())
+def test_any_bytes_give_an_answer(opening, ending):
+    assert isinstance(read_usage(b'"usage"' + opening, b'"usage"' + ending), Usage)
+
+
+@given(
+    into=st.integers(0, 10**12 - 1),
+    out=st.integers(0, 10**12 - 1),
+    names=st.sampled_from(
+        [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")]
+    ),
+    more=st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=20), max_size=4),
+    is_last=st.booleans(),
+    indent=st.sampled_from([None, 0, 2]),
+)
+def test_what_a_server_says_is_what_is_read(into, out, names, more, is_last, indent):
+    counts = dict(zip(names, (into, out), strict=True))
+    usage = (
+        more | counts if is_last else counts | {k: v for k, v in more.items() if k not in counts}
+    )
+    body = json.dumps({"id": "x", "usage": usage}, indent=indent).encode()
+
+    assert read_usage(b"", body) == Usage(into, out)
