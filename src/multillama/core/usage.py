@@ -4,7 +4,9 @@ HOT: once per exchange.
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 WINDOW_BYTES: Final = 1024
 """How far behind `"usage"` its counts may stand."""
@@ -15,7 +17,7 @@ _OUTPUT: Final = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?
 _TOTAL: Final = re.compile(rb'"total_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
 
 
-class Usage(NamedTuple):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens as the endpoint reported them; None where it said nothing."""
 
     input_tokens: int | None = None

@@ -95,12 +95,10 @@ class _Fetch:
     def on_head(self, head: AnswerHead) -> None:
         self._head = head
 
-    def on_body(self, data: bytes) -> None:
-        self._bytes += len(data)
-        if self._bytes <= MAX_BYTES:
-            self._parts.append(data)
-
-    def on_flush(self, *, is_last: bool) -> None:
+    def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
+        self._bytes += sum(len(part) for part in parts)
+        self._parts += parts
+        parts.clear()
         if self._bytes > MAX_BYTES:
             text = f"The endpoint {self.endpoint} sent more than {MAX_BYTES} bytes."
             self._fail(GatewayError("endpoint_malformed", text, endpoint=self.endpoint))

@@ -20,7 +20,7 @@ def opening_lines(head: Head, operation: Operation, endpoint: Endpoint) -> bytes
     forward = head.forward
     if endpoint.owns:
         forward = list(forward)
-        drop_fields(forward, list(endpoint.owns))
+        drop_fields(forward, endpoint.owns)
     names = {name.lower() for name in forward[::4]}
     defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults if pair[0] not in names]
     lines = b"".join(

@@ -3,7 +3,7 @@
 Bytes are forwarded in callbacks, with the framing made anew and a copy of the edges kept for counting. The first byte
 commits the exchange to this target; after it a failure can only be told inside the stream, or by breaking off.
 
-HOT: `on_body` and `on_flush` run for every segment of every answer.
+HOT: `on_data` runs for every segment of every answer.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Attempt:
 
     __slots__ = (
         "_client", "_connecting", "_dialect", "_exchange_id", "_head_bytes", "_is_chunked", "_is_event_stream",
-        "_is_framed", "_is_retry", "_on_over", "_origin", "_parts", "_pool", "_request_body", "_request_head", "answer_bytes",
+        "_is_framed", "_is_retry", "_on_over", "_origin", "_pool", "_request_body", "_request_head", "answer_bytes",
         "ending", "endpoint", "error", "first_byte_at", "is_committed", "is_over", "is_sent", "must_close",
         "opening", "status", "target_endpoint", "upstream",
     )  # fmt: skip
@@ -85,7 +85,6 @@ class Attempt:
         self.opening = b""
         self.ending: list[bytes] = []
         self._head_bytes = b""
-        self._parts: list[bytes] = []
         self._is_chunked = False
         self._is_framed = False
         self._is_event_stream = False
@@ -193,11 +192,7 @@ class Attempt:
         self._head_bytes = b"".join(lines)
         client.on_commit()
 
-    def on_body(self, data: bytes) -> None:
-        self._parts.append(data)
-
-    def on_flush(self, *, is_last: bool) -> None:
-        parts = self._parts
+    def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
         if parts:
             data = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()

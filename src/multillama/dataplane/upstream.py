@@ -1,25 +1,20 @@
 """One connection to an endpoint: a request goes out, its answer comes in as callbacks on the attempt.
 
-It parses (llhttp, strict) and adds what the parser leaves open: the answer's end without a length, interim answers,
-extra bytes, limits. It decides nothing: whether to try again is the exchange's business.
+It decides nothing: whether to try again is the exchange's business. How an answer is read stands in `wire/answers.py`.
 
-HOT: `data_received` runs once per segment of every answer.
+HOT: `data_received` runs once for every segment of every answer.
 """
 
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-import httptools
-
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
-from multillama.wire.answers import AnswerHead, Field, read_answer
+from multillama.wire.answers import AnswerHead, AnswerReader
 
 if TYPE_CHECKING:
     from multillama.dataplane.pool import Origin
 
-MAX_HEAD_BYTES: Final = 256 * 1024
-MAX_INTERIM: Final = 10
 JOIN_BELOW_BYTES: Final = 16 * 1024
 """A body up to this size leaves in one write with its head; copying a larger one costs more than a second write."""
 
@@ -31,9 +26,8 @@ class Answering(Protocol):
     """Name of the endpoint, for the words of a failure."""
 
     def on_head(self, head: AnswerHead) -> None: ...
-    def on_body(self, data: bytes) -> None: ...
-    def on_flush(self, *, is_last: bool) -> None:
-        """Comes after each segment; the answer is complete with `is_last`."""
+    def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
+        """Takes body parts, maybe none, and empties the list; the answer is complete with `is_last`."""
 
     def on_lost(self, error: GatewayError, *, reusable_socket_died: bool) -> None:
         """The answer will not (fully) come. With `reusable_socket_died` an idle connection was closed under us."""
@@ -46,14 +40,14 @@ class Upstream(asyncio.Protocol):
     """A connection of an origin's pool."""
 
     __slots__ = (
-        "_endpoint", "_fields", "_head", "_interim", "_is_complete", "_is_sent", "_may_stay", "_origin",
-        "_parser", "_partial", "_timers", "answering", "deadline", "is_closed", "is_paused", "is_reused", "watched",
-        "transport",
+        "_endpoint", "_is_announced", "_is_sent", "_origin", "_reader", "_timers", "answering", "deadline",
+        "is_closed", "is_paused", "is_reused", "transport", "watched",
     )  # fmt: skip
 
     def __init__(self, origin: "Origin") -> None:
         self._origin = origin
         self._timers = origin.timers
+        self._reader = AnswerReader()
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
         self.watched = NEVER
         self.deadline = NEVER
@@ -62,17 +56,11 @@ class Upstream(asyncio.Protocol):
         """True once an answer has come over it."""
         self.is_paused = False
         """True while the endpoint does not take bytes."""
-        self._parser = httptools.HttpResponseParser(self)
         # per answer
         self.answering: Answering | None = None
         self._endpoint = ""
+        self._is_announced = False
         self._is_sent = False
-        self._fields: list[Field] = []
-        self._head: AnswerHead | None = None
-        self._is_complete = False
-        self._may_stay = False
-        self._partial = b""
-        self._interim = 0
 
     # --- what the exchange does ------------------------------------------------------------
 
@@ -80,8 +68,6 @@ class Upstream(asyncio.Protocol):
         """Sends a request; a body of None follows by `send_body`."""
         self.answering = answering
         self._endpoint = answering.endpoint
-        self._head = None
-        self._is_complete = False
         self._is_sent = body is not None
         write = self.transport.write
         if not body:
@@ -135,47 +121,27 @@ class Upstream(asyncio.Protocol):
             self.answering.on_writable()
 
     def data_received(self, data: bytes) -> None:
-        answering = self.answering
+        answering, reader = self.answering, self._reader
         if answering is None:
             self._close()  # bytes that nobody asked for: not to be taken for the next answer
             return
-        if self._head is None:
-            data = self._collect_head(data)
-            if not data:
-                return
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            if not self._is_complete:
-                self._fail_parse(error)
-                return
-            self.is_closed = True  # extra bytes: the answer is good, the connection is not
-        if self.answering is None:
-            return  # the answer's head was refused, or the exchange has let go
-        if self._is_complete:
-            self._finish()
+            reader.feed(data)
+        except GatewayError as error:
+            self._fail_parse(answering, error)
             return
-        answering.on_flush(is_last=False)
-        # Not while paused by the flush just made: then the client's deadline runs, not the endpoint's.
-        if self._head is not None and self.deadline != NEVER:
+        if not self._is_announced:
+            if reader.head is None:
+                return
+            self._is_announced = True
+            answering.on_head(reader.head)
+        if reader.is_complete:
+            self._finish(answering)
+            return
+        answering.on_data(reader.parts, is_last=False)
+        # Not while paused by the client: then its deadline runs, not the endpoint's.
+        if self.deadline != NEVER:
             self._timers.arm(self, self._origin.timeouts.idle_s)
-
-    def _collect_head(self, data: bytes) -> bytes:
-        """Holds bytes back until they end a head: a field fed byte by byte costs llhttp the square of its length."""
-        if self._partial:
-            data = self._partial + data
-            self._partial = b""
-        if not b"HTTP/1.".startswith(data[:7]) and data[:7] != b"HTTP/1.":
-            self._lose(self._error("endpoint_malformed", "did not answer in HTTP/1.x"))
-            return b""
-        end = data.find(b"\r\n\r\n")
-        if (len(data) if end < 0 else end) > MAX_HEAD_BYTES:
-            self._lose(self._error("endpoint_malformed", "sent an over-long head"))
-            return b""
-        if end < 0:
-            self._partial = data
-            return b""
-        return data
 
     def eof_received(self) -> bool:
         return False
@@ -185,16 +151,15 @@ class Upstream(asyncio.Protocol):
         self.is_closed = True
         self._timers.forget(self)
         self._origin.on_closed(self)
-        if self.answering is None:
+        answering, reader = self.answering, self._reader
+        if answering is None:
             return
-        if self._head is not None and self._head.ends_with_connection and error is None:
-            self._is_complete = True
-            self._may_stay = False
-            self._finish()
+        if error is None and self._is_announced and reader.end():
+            self._finish(answering)
             return
-        if self._head is not None:
+        if self._is_announced:
             lost = self._error("endpoint_truncated", "broke off its answer")
-        elif self._partial or self._interim:
+        elif reader.has_begun:
             lost = self._error("endpoint_truncated", "broke off in the head of its answer")
         else:
             lost = self._error("endpoint_closed", "closed the connection without an answer")
@@ -207,83 +172,40 @@ class Upstream(asyncio.Protocol):
         timeouts = self._origin.timeouts
         if self.is_paused:
             lost = self._error("send_timeout", f"took no bytes for {timeouts.send_s:g} s")
-        elif self._head is None:
+        elif not self._is_announced:
             text = f"did not begin to answer within {timeouts.first_byte_s:g} s"
             lost = self._error("first_byte_timeout", text)
         else:
             lost = self._error("idle_timeout", f"sent nothing for {timeouts.idle_s:g} s")
         self._lose(lost)
 
-    # --- what the parser does --------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        self._fields = []
-        if self._is_complete:
-            self.is_closed = True  # bytes after the answer: never the next one's
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._is_complete and self._head is None:  # else it is a trailer, which ends here
-            self._fields.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        if self._is_complete:
-            return  # a second answer in one segment: for nobody
-        status = self._parser.get_status_code()
-        if status < 200:
-            self._interim += 1
-            if status == 101 or self._interim > MAX_INTERIM:
-                self._lose(
-                    self._error("endpoint_malformed", "sent interim answers we did not ask for")
-                )
-            return
-        answering = self.answering
-        if answering is None:
-            return
-        try:
-            head = read_answer(status, self._fields)
-        except GatewayError as error:
-            error.endpoint = self._endpoint
-            self._lose(error)
-            return
-        self._head = head
-        answering.on_head(head)
-
-    def on_body(self, data: bytes) -> None:
-        if self.answering is not None and not self._is_complete:
-            self.answering.on_body(data)
-
-    def on_message_complete(self) -> None:
-        if self._head is not None and not self._is_complete:
-            self._is_complete = True
-            # Only here: between messages llhttp has forgotten the answer's Connection field.
-            self._may_stay = self._parser.should_keep_alive()
-
     # --- the ends --------------------------------------------------------------------------
 
-    def _finish(self) -> None:
+    def _finish(self, answering: Answering) -> None:
         """The answer is complete: back to the pool first, so that the next exchange finds it."""
-        answering, head = self.answering, self._head
         self.answering = None
-        if answering is None or head is None:
-            return
+        reader = self._reader
+        parts = reader.parts
         # An answer that came before the request was sent whole leaves the connection in an unknown state.
-        if self._may_stay and self._is_sent and not self.is_closed:
+        if reader.may_stay and self._is_sent and not self.is_closed and not reader.has_extra:
             self.is_reused = True
-            self._fields = []
-            self._interim = 0
-            self._head = None
+            self._is_announced = False
+            parts = parts.copy()
+            reader.reset()
             self._origin.put(self)
         else:
             self._close()
-        answering.on_flush(is_last=True)
+        answering.on_data(parts, is_last=True)
 
-    def _fail_parse(self, error: Exception) -> None:
-        lost = self._error("endpoint_malformed", f"sent bytes that are not HTTP ({error})")
-        if self._head is not None:
-            lost = self._error("endpoint_truncated", "broke the framing of its answer")
-            if self.answering is not None:
-                self.answering.on_flush(is_last=False)
-        self._lose(lost)
+    def _fail_parse(self, answering: Answering, error: GatewayError) -> None:
+        """The answer cannot be read on; what came before is forwarded first."""
+        reader = self._reader
+        if not self._is_announced:
+            self._lose(self._error(error.kind, error.text))
+            return
+        if reader.parts:
+            answering.on_data(reader.parts, is_last=False)
+        self._lose(self._error("endpoint_truncated", f"broke off its answer: it {error.text}"))
 
     def _lose(self, error: GatewayError, *, reusable_socket_died: bool = False) -> None:
         answering, self.answering = self.answering, None

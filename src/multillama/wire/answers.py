@@ -1,19 +1,22 @@
-"""Response heads: from an endpoint's parsed fields to the lines a client receives. No I/O.
+"""Answers of endpoints: from the bytes of a connection to heads and body parts. No I/O.
 
-Framing is rebuilt by the relay, never copied; hop-by-hop fields end here (RFC 9110 §7.6.1), and so do the few that
-would speak for our origin instead of the endpoint's.
+llhttp parses; this adds what it leaves open: interim answers, an end without a length, bytes after the end, limits
+(RFC 9112 §6.3, RELIABILITY guards G13 to G18). Framing is rebuilt by the relay, never copied; hop-by-hop fields end
+here, and so do the few that would speak for our origin instead of the endpoint's.
 
-HOT: one call per answer.
+HOT: `feed` runs for every segment of every answer. Body parts reach the list without a line of Python between.
 """
 
 from http import HTTPStatus
 from typing import Final
 
+import httptools
+
 from multillama.errors import GatewayError
 
-Field = tuple[bytes, bytes]
-
+MAX_HEAD_BYTES: Final = 256 * 1024
 MAX_FIELDS: Final = 500
+MAX_INTERIM: Final = 10
 STATUS_LINES: Final[dict[int, bytes]] = {
     status: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
     for status in HTTPStatus
@@ -46,12 +49,12 @@ _ROLES: Final = _NAMES | {name.title(): role for name, role in _NAMES.items()}
 
 
 class AnswerHead:
-    """The facts of one response's head."""
+    """The facts of one answer's head."""
 
     __slots__ = ("chunked", "has_request_id", "is_event_stream", "length", "lines", "status")
 
-    def __init__(self, status: int) -> None:
-        self.status = status
+    def __init__(self) -> None:
+        self.status = 0
         self.length: int | None = None
         self.chunked = False
         self.is_event_stream = False
@@ -69,50 +72,153 @@ class AnswerHead:
         return self.length is None and not self.chunked and self.may_have_body
 
 
-def read_answer(status: int, fields: list[Field]) -> AnswerHead:
-    """Sorts the fields of a parsed response head.
+class AnswerReader:
+    """Reads the answers of one connection, one after another."""
 
-    Raises:
-        GatewayError: `endpoint_malformed`, for framing that cannot be trusted. The caller adds the endpoint's name.
-    """
-    if len(fields) > MAX_FIELDS or not 200 <= status <= 599:
-        raise GatewayError("endpoint_malformed", "The endpoint's answer has an impossible head.")
-    head = AnswerHead(status)
-    lines = head.lines
-    named: list[bytes] = []
-    for name, value in fields:
+    __slots__ = (
+        "_fields", "_interim", "_named", "_next", "_parser", "_partial", "_whole_parts", "error", "has_begun",
+        "has_extra", "head", "is_complete", "may_stay", "on_body", "parts",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        """Body bytes, unframed, that nobody has taken yet. Empty it in place."""
+        self.on_body = self.parts.append
+        self._parser = httptools.HttpResponseParser(self)
+        self.reset()
+
+    def reset(self) -> None:
+        """Makes ready for the next answer."""
+        self.head: AnswerHead | None = None
+        """Once it is whole; never an interim one."""
+        self.is_complete = False
+        self.may_stay = False
+        """Once complete: whether the endpoint keeps the connection."""
+        self.has_begun = False
+        """True from the first byte."""
+        self.has_extra = False
+        """True if bytes came after the answer: they must never be taken for the next one."""
+        self.error = ""
+        self._next = AnswerHead()
+        self._fields = 0
+        self._named: set[bytes] | None = None
+        self._interim = 0
+        self._partial = b""
+        self._whole_parts = 0
+        self.parts.clear()
+
+    def feed(self, data: bytes) -> None:
+        """Takes received bytes; look at `head`, `parts` and `is_complete` afterwards.
+
+        Raises:
+            GatewayError: `endpoint_malformed`, with half a sentence as its text; the caller names the endpoint.
+        """
+        if self.head is None:
+            data = self._collect_head(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if not self.is_complete:
+                raise _malformed(self.error or f"sent bytes that are not HTTP ({error})") from error
+            self.has_extra = True
+        if self.error:
+            raise _malformed(self.error)
+        if self.has_extra:
+            del self.parts[self._whole_parts :]
+
+    def _collect_head(self, data: bytes) -> bytes:
+        """Holds bytes back until they end a head: a field fed byte by byte costs llhttp the square of its length."""
+        if self._partial:
+            data = self._partial + data
+            self._partial = b""
+        self.has_begun = True
+        if data[:7] != b"HTTP/1." and not b"HTTP/1.".startswith(data):
+            raise _malformed("did not answer in HTTP/1.x")
+        end = data.find(b"\r\n\r\n")
+        if (len(data) if end < 0 else end) > MAX_HEAD_BYTES:
+            raise _malformed("sent an over-long head")
+        if end < 0:
+            self._partial = data
+            return b""
+        return data
+
+    def end(self) -> bool:
+        """Takes note that the connection has ended in order; says whether that completes the answer."""
+        if self.head is not None and self.head.ends_with_connection:
+            self.is_complete = True
+        return self.is_complete
+
+    # --- what llhttp tells -------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            self.has_extra = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head is not None:
+            return  # a trailer, or a second answer: it ends here
+        self._fields += 1
         role = _ROLES.get(name)
         if role is None:
             role = _NAMES.get(name.lower(), _FORWARD)
         if role == _FORWARD:
-            lines += (name, b": ", value, b"\r\n")
-        elif role == _LENGTH:
+            self._next.lines += (name, b": ", value, b"\r\n")
+        elif role != _DROP:
+            self._take_field(role, name, value)
+
+    def _take_field(self, role: int, name: bytes, value: bytes) -> None:
+        head = self._next
+        if role == _LENGTH:
             # llhttp has refused a second one, signs and blanks.
             head.length = int(value)
-        elif role == _TYPE:
-            lines += (name, b": ", value, b"\r\n")
-            head.is_event_stream = value[:17].lower() == b"text/event-stream"
-        elif role != _DROP:
-            _take_field(head, role, name, value, named)
-    if named:
-        for at in range(len(lines) - 4, -1, -4):
-            if lines[at].lower() in named:
-                del lines[at : at + 4]
-    return head
+        elif role == _CONNECTION:
+            if value not in (b"keep-alive", b"close"):
+                tokens = {token.strip() for token in value.lower().split(b",")}
+                self._named = tokens if self._named is None else self._named | tokens
+        elif role == _CODING:
+            head.chunked = value.lower() == b"chunked"
+            if not head.chunked:
+                self.error = "uses a transfer coding other than chunked"
+        else:
+            head.lines += (name, b": ", value, b"\r\n")
+            if role == _TYPE:
+                head.is_event_stream = value[:17].lower() == b"text/event-stream"
+            else:
+                head.has_request_id = True
+
+    def on_headers_complete(self) -> None:
+        if self.head is not None:
+            return
+        head = self._next
+        head.status = status = self._parser.get_status_code()
+        if status < 200:
+            self._interim += 1
+            self._next = AnswerHead()
+            if status < 100 or status == 101 or self._interim > MAX_INTERIM:
+                self.error = "sent interim answers we did not ask for"
+            return
+        if self._fields > MAX_FIELDS or status > 599:
+            self.error = "sent an impossible head"
+        if self._named:
+            _drop(head.lines, self._named)
+        self.head = head
+
+    def on_message_complete(self) -> None:
+        if self.head is not None and not self.is_complete:
+            self.is_complete = True
+            self._whole_parts = len(self.parts)
+            # Only here: between messages llhttp has forgotten the answer's Connection field.
+            self.may_stay = self._parser.should_keep_alive()
 
 
-def _take_field(head: AnswerHead, role: int, name: bytes, value: bytes, named: list[bytes]) -> None:
-    if role == _CODING:
-        if value.lower() != b"chunked":
-            raise GatewayError(
-                "endpoint_malformed", "The endpoint uses a transfer coding other than chunked."
-            )
-        head.chunked = True
-    elif role == _ID:
-        head.lines += (name, b": ", value, b"\r\n")
-        head.has_request_id = True
-    elif value not in (b"keep-alive", b"close"):
-        named += [token.strip() for token in value.lower().split(b",")]
+def _drop(lines: list[bytes], named: set[bytes]) -> None:
+    for at in range(len(lines) - 4, -1, -4):
+        if lines[at].lower() in named:
+            del lines[at : at + 4]
+
+
+def _malformed(text: str) -> GatewayError:
+    return GatewayError("endpoint_malformed", text)
 
 
 def status_line(status: int) -> bytes:

@@ -21,6 +21,8 @@ class View(msgspec.Struct):
 
 _DECODER: Final = msgspec.json.Decoder(View)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a body it cannot read; the second for a name that is not UTF-8, the third for its depth."""
 
 
 def peek(body: bytes) -> View:
@@ -32,15 +34,16 @@ def peek(body: bytes) -> View:
     """
     try:
         view = _DECODER.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise GatewayError("invalid_json", explain(error), param=_param(error)) from error
+    except _UNREADABLE as error:
+        raise GatewayError("invalid_json", _explain(error), param=_param(error)) from error
     if not view.model:
         raise GatewayError(
             "model_missing", "The request names no model: add a 'model' member.", param="model"
         )
     # Two members 'model' would let us and the endpoint read different names. Nested ones are common in tool
     # schemas, so the exact check runs only when the bytes occur more than once. From behind, because CPython
-    # searches three times as fast that way (16 µs for 100 kB).
+    # searches three times as fast that way (16 µs for 100 kB). A name in escapes is not worth as much again: of
+    # two, the last one counts, here as with nearly every endpoint.
     last = body.rfind(b'"model"')
     if last > 0 and body.rfind(b'"model"', 0, last) >= 0 and _has_twice(body, "model"):
         raise GatewayError("invalid_json", "The member 'model' occurs twice.", param="model")
@@ -52,10 +55,9 @@ def _param(error: Exception) -> str | None:
     return path[1] if path else None
 
 
-def explain(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     """Says what is wrong with a JSON body, in msgspec's words with its position."""
-    reason = str(error) or "it is nested too deeply"
-    return f"The request body is not valid JSON for this operation: {reason}."
+    return f"The request body is not valid JSON for this operation: {error}."
 
 
 def _has_twice(body: bytes, name: str) -> bool:
@@ -66,12 +68,13 @@ def _has_twice(body: bytes, name: str) -> bool:
             depth += 1
         elif token[0] in (b"}", b"]"):
             depth -= 1
-        elif depth == 1 and token[1] is not None:
+        elif depth == 1 and token[2] is not None:
             count += msgspec.json.decode(token[1]) == name
     return count > 1
 
 
-_TOKENS: Final = re.compile(rb'("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Strings and brackets. Possessive, and by runs: a picture of 4 MB costs 11 ms, where a step for each byte cost 1 s.
+_TOKENS: Final = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")(\s*+:)?+|[\[\]{}]', re.DOTALL)
 
 
 def replace_member(body: bytes, name: str, value: bytes) -> bytes:
@@ -87,7 +90,7 @@ def replace_member(body: bytes, name: str, value: bytes) -> bytes:
     """
     try:
         members = _MEMBERS.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise GatewayError("invalid_json", explain(error)) from error
+    except _UNREADABLE as error:
+        raise GatewayError("invalid_json", _explain(error)) from error
     members[name] = msgspec.Raw(value)
     return msgspec.json.encode(members)
