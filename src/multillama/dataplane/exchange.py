@@ -106,6 +106,10 @@ class Exchange:
             self._coroutine.send(None)
         except StopIteration:
             self._coroutine = None
+        except Exception as crash:  # while answering or recording: all that is left is to break off
+            self._coroutine = None
+            self.server.on_crash(crash)
+            self.caller.hang_up(hard=True)
         finally:
             self._is_running = False
 
@@ -159,19 +163,24 @@ class Exchange:
             self.launch(attempt, head + framing, sent)
             del sent
             while not attempt.is_over:
-                await self.pause()
+                await PAUSE
+                self.check()
             if not self.should_try_next(attempt, replayable=True):
                 break
         self.settle()
 
     async def pause(self) -> None:
-        """Waits for the next callback.
+        """Waits for the next callback; raises as `check`."""
+        self.check()
+        await PAUSE
+        self.check()
+
+    def check(self) -> None:
+        """Looks whether there is still something to do.
 
         Raises:
             GatewayError: `client_gone`, or why the rest of the request will never come.
         """
-        if not self._is_cancelled:
-            await PAUSE
         if self._is_cancelled:
             raise GatewayError("client_gone", "The client left before the answer was complete.")
         if self.request.failure is not None:
@@ -267,7 +276,8 @@ class Exchange:
         if attempt is not None and attempt.first_byte_at is not None:
             first_byte_ms = (attempt.first_byte_at - request.started) * 1000
             usage = read_usage(attempt.opening, b"".join(attempt.ending))
-            attempt.target_endpoint.state.tokens += (usage[0] or 0) + (usage[1] or 0)
+            state = attempt.target_endpoint.state
+            state.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
         status = (
             attempt.status if committed and attempt is not None else error.status if error else 0
         )
