@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NamedTuple
@@ -148,6 +148,7 @@ class Gateway:
                 clock=Clock(time.monotonic, time.time, asyncio.sleep),
                 refresh_s=settings.refresh_s,
             )
+            self.discovery.on_change = self._on_endpoint
             self.discovery.start(calling.tasks)
             await self.listener.listen(sockets)
             self._stack = stack.pop_all()
@@ -163,6 +164,13 @@ class Gateway:
     def _publish(self, snapshot: Snapshot) -> None:
         self.listener.snapshot = snapshot
         self.view.on_snapshot(snapshot)
+
+    def _on_endpoint(self, report: EndpointReport, models: Sequence[str]) -> None:
+        self.view.on_state()
+        if report.error is not None:
+            self.log.endpoint_down(report.name, reason=report.error)
+        else:
+            self.log.endpoint_up(report.name, models=models, took_ms=report.took_ms or 0.0)
 
     def _on_record(self, record: Record) -> None:
         self.log.record(record)
@@ -290,6 +298,7 @@ async def _list_models(settings: Settings) -> Listed:
         models = tuple(
             (model, tuple(target.endpoint.name for target in targets))
             for model, targets in routes.items()
+            if model not in snapshots[-1].aliases
         )
         return Listed(discovery.reports(), models)
     finally:

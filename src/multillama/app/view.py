@@ -64,6 +64,7 @@ class GatewayView:
                     context=_context(rows.get(model)),
                 )
                 for model, targets in self._snapshot.routes.items()
+                if model not in self._snapshot.aliases
             )
         return self._models
 

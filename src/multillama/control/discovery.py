@@ -84,6 +84,21 @@ class _Watched:
         self.error: str | None = "It has not answered yet."
         self.note: str | None = None
         self.took_ms: float | None = None
+        self.told: tuple[str | None, tuple[str, ...]] | None = None
+        """Error and models as last told by `on_change`."""
+
+    def report(self) -> EndpointReport:
+        """Tell how it is doing."""
+        return EndpointReport(
+            name=self.endpoint.name,
+            url=self.endpoint.url,
+            provider=provider_of(self.endpoint).title,
+            has_key=self.endpoint.has_key,
+            models=len(self.rows),
+            took_ms=self.took_ms,
+            error=self.error,
+            note=self.note,
+        )
 
     def take(self, listed: Listed) -> bool:
         """Take a listing over and tell whether it changes anything."""
@@ -124,6 +139,8 @@ class Discovery:
         self._compile_s = 0.0
         self._is_asked = False
         self._is_refreshing = False
+        self.on_change: Callable[[EndpointReport, Sequence[str]], None] = _ignore
+        """Called with an endpoint and its models when a listing brings news of it."""
 
     def start(self, tasks: Tasks) -> None:
         """Publish a snapshot without models and begin; closing `tasks` ends it."""
@@ -154,19 +171,7 @@ class Discovery:
 
     def reports(self) -> tuple[EndpointReport, ...]:
         """Tell how each endpoint is doing, in the order of their settings."""
-        return tuple(
-            EndpointReport(
-                name=watched.endpoint.name,
-                url=watched.endpoint.url,
-                provider=provider_of(watched.endpoint).title,
-                has_key=watched.endpoint.has_key,
-                models=len(watched.rows),
-                took_ms=watched.took_ms,
-                error=watched.error,
-                note=watched.note,
-            )
-            for watched in self._watched
-        )
+        return tuple(watched.report() for watched in self._watched)
 
     async def _run(self, tasks: Tasks) -> None:
         while True:
@@ -209,9 +214,17 @@ class Discovery:
             self._on_failure(watched, ListingFailed(text))
         finally:
             watched.is_busy = False
+            self._tell(watched)
             self._untold.discard(watched)
             if not self._untold:
                 self._all_told.set()
+
+    def _tell(self, watched: _Watched) -> None:
+        """Call `on_change` if there is news: up or down, other models, another reason."""
+        models = tuple(row.id for row in watched.rows)
+        if watched.told != (watched.error, models):
+            watched.told = (watched.error, models)
+            self.on_change(watched.report(), models)
 
     def _on_listed(self, watched: _Watched, listed: Listed, *, took_ms: float) -> None:
         watched.took_ms = took_ms
@@ -255,3 +268,7 @@ class Discovery:
         )
         self._compile_s = self._clock.now() - begun
         self._publish(snapshot)
+
+
+def _ignore(report: EndpointReport, models: Sequence[str]) -> None:
+    """Is what happens with news until somebody wants them."""

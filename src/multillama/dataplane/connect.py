@@ -68,7 +68,7 @@ class Connector:
             text = f"TLS with the endpoint {name} failed: {reason}."
             raise GatewayError("endpoint_tls_failed", text, endpoint=name) from error
         except (OSError, asyncio.IncompleteReadError) as error:
-            text = f"The endpoint {name} cannot be reached: {reason_of(error)}."
+            text = f"The endpoint {name} cannot be reached: {reason_of(error)}"
             raise GatewayError("endpoint_unreachable", text, endpoint=name) from error
 
     async def _connect(self, endpoint: Endpoint, upstream: Upstream) -> None:
@@ -202,9 +202,9 @@ def _matches(host: str, port: int, entry: str) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Says in plain words why a connection failed."""
+    """Says in plain words why a connection failed; ends with a full stop or question mark."""
     if isinstance(error, ConnectionRefusedError):
         return "connection refused. Is it running?"
     if isinstance(error, socket.gaierror):
-        return "its name cannot be resolved"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return "its name cannot be resolved."
+    return f"{getattr(error, 'strerror', None) or str(error) or type(error).__name__}."
