@@ -4,11 +4,11 @@ Retry, the status code, the log and the page all read the same row. A new failur
 no other module may invent a status or a code.
 """
 
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
 
-class Origin(str, Enum):
+class Origin(StrEnum):
     """Whose failure it is; for `ENDPOINT` the public text adds the endpoint's name."""
 
     CLIENT = "client"

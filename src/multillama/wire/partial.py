@@ -84,7 +84,7 @@ class PartialHead:
         if self._line_end < 0:
             return
         at = max(self._seen, self._line_end + 1)
-        while 0 <= (at := self._bytes.find(b"\n", at, min(end, self._head_limit + 1))):
+        while (at := self._bytes.find(b"\n", at, min(end, self._head_limit + 1))) >= 0:
             if self._bytes[at - 1] != 0x0D:
                 raise GatewayError("bad_request", "A header line ends without CR.")
             at += 1
