@@ -14,7 +14,8 @@ MAX_LINE_BYTES: Final = 1024
 """A chunk's size line with its extensions."""
 MAX_TRAILER_BYTES: Final = 4096
 MAX_OVERHEAD_BYTES: Final = 16 * 1024
-"""Framing that is allowed beyond a quarter of the data."""
+"""Framing that is allowed beyond five times the data, which is what chunks of one byte need."""
+BAD_SIZE: Final = "a chunk's size is not a short hexadecimal number"
 
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 _EXTENSION: Final = frozenset(b"\t") | frozenset(range(0x20, 0x7F)) | frozenset(range(0x80, 0x100))
@@ -69,17 +70,14 @@ class ChunkedReader:
         if self._left == 0:
             return self._read_data_end(data, at)
         end = data.find(b"\n", at)
-        limit = MAX_TRAILER_BYTES if self._left == -2 else MAX_LINE_BYTES
-        if (end if end >= 0 else len(data)) - at > limit:
-            _refuse("a line of its framing is too long")
-        line = data[at : end if end >= 0 else len(data)]
-        self._check_line(line if end < 0 else line[:-1], line, is_whole=end >= 0)
+        self._check_line(data[at : end if end >= 0 else len(data)], is_whole=end >= 0)
         if end < 0:
             return at
+        line = data[at : end - 1]
         if self._left == -2:
-            self._end_trailer(line[:-1])
+            self._end_trailer(line)
         else:
-            self._begin_chunk(line[:-1])
+            self._begin_chunk(line)
             self._count_overhead(end + 1 - at)
         return end + 1
 
@@ -94,23 +92,24 @@ class ChunkedReader:
         self._count_overhead(2)
         return at + 2
 
-    def _check_line(self, text: bytes, line: bytes, *, is_whole: bool) -> None:
-        """Refuses a bare CR or LF; a CR that ends what is here may still meet its LF."""
+    def _check_line(self, line: bytes, *, is_whole: bool) -> None:
+        """Refuses what no further byte can mend. The first offence counts, however the bytes were cut."""
+        limit = MAX_LINE_BYTES if self._left == -1 else MAX_TRAILER_BYTES
+        if self._left == -1:
+            size = line[: MAX_SIZE_DIGITS + 1].partition(b";")[0].partition(b"\r")[0]
+            if len(size) > MAX_SIZE_DIGITS or not _HEX.issuperset(size):
+                _refuse(BAD_SIZE)
+        if b"\r" in line[:limit][:-1]:
+            _refuse("a line has a bare CR")
+        if len(line) > limit:
+            _refuse("a line of its framing is too long")
         if is_whole and line[-1:] != b"\r":
             _refuse("a line ends without CR")
-        if b"\r" in (text if is_whole else text[:-1]):
-            _refuse("a line has a bare CR")
-        if not is_whole and self._left == -1:
-            # Judged early so that a byte which can never be part of a size is not waited on.
-            self._check_size(text.rstrip(b"\r").split(b";")[0], is_whole=False)
-
-    def _check_size(self, size: bytes, *, is_whole: bool) -> None:
-        if not _HEX.issuperset(size) or len(size) > MAX_SIZE_DIGITS or (is_whole and not size):
-            _refuse("a chunk's size is not a short hexadecimal number")
 
     def _begin_chunk(self, line: bytes) -> None:
         size, semicolon, extension = line.partition(b";")
-        self._check_size(size, is_whole=True)
+        if not size:
+            _refuse(BAD_SIZE)
         if semicolon and (not extension.strip() or not _EXTENSION.issuperset(extension)):
             _refuse("a chunk extension has illegal characters")
         if extension.count(b'"') % 2:
