@@ -1,0 +1,72 @@
+"""The whole gateway inside the test's own event loop: quick to start, and its records can be looked at."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from multillama.app.gateway import Gateway
+from multillama.config.schema import EndpointSetting, Settings
+from multillama.core.record import Record
+
+QUICK: dict[str, Any] = {
+    "connect_timeout_s": 0.3,
+    "first_byte_timeout_s": 0.4,
+    "idle_timeout_s": 0.3,
+    "send_timeout_s": 0.4,
+    "header_timeout_s": 1.0,
+    "body_timeout_s": 1.0,
+    "write_timeout_s": 1.0,
+    "drain_s": 2.0,
+}
+"""Time limits that let a test end soon; a test that must not meet one sets it higher."""
+
+
+class Running:
+    """A gateway that runs."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.port = int(gateway.url.rpartition(":")[2])
+        self.records: list[Record] = []
+        """Of exchanges only, not of listings and health checks."""
+        self._recorded = asyncio.Event()
+        self._pass_on = gateway.listener.on_record
+        gateway.listener.on_record = self._on_record
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def record(self, number: int = 1) -> Record:
+        """Waits for the record of that exchange; there must be no more records than exchanges."""
+        async with asyncio.timeout(5):
+            while len(self.records) < number:
+                self._recorded.clear()
+                await self._recorded.wait()
+        assert len(self.records) == number
+        return self.records[-1]
+
+    def _on_record(self, record: Record) -> None:
+        self._pass_on(record)
+        if record.operation not in ("health", "ready", "models"):
+            self.records.append(record)
+        self._recorded.set()
+
+
+@asynccontextmanager
+async def running(*urls: str, **settings: Any) -> AsyncIterator[Running]:
+    """Runs a gateway in front of these endpoints, in this order, once it knows their models."""
+    endpoints = tuple(EndpointSetting(url=url) for url in urls)
+    whole = Settings(port=0, host="127.0.0.1", endpoints=endpoints)
+    async with Gateway(msgspec.structs.replace(whole, **(QUICK | settings))) as gateway:
+        crashes: list[BaseException] = []
+        gateway.listener.on_crash = crashes.append
+        await gateway.discovery.first_round(5.0)
+        try:
+            yield Running(gateway)
+        finally:
+            await gateway.listener.drain(0.0)
+        assert crashes == []
