@@ -108,6 +108,7 @@ class ToxicProxy:
         await self._tasks.close()
         for pipe in self.pipes:
             pipe.close()
+        await asyncio.sleep(0)  # closed sockets are freed in the loop's next turn
         if self._errors and error[0] is None:
             raise self._errors[0]
 

@@ -105,6 +105,7 @@ class ScriptedServer:
     async def __aexit__(self, *error: object) -> None:
         self.go_down()
         await self._tasks.close()
+        await asyncio.sleep(0)  # closed sockets are freed in the loop's next turn
         if self._errors and error[0] is None:
             raise self._errors[0]
 
