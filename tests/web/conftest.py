@@ -1,16 +1,13 @@
-"""The page as people get it: served by uvicorn on a loopback port, opened in real headless Chromium."""
+"""The page as people get it, in real headless Chromium."""
 
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from multillama.web.app import build
 from multillama.web.view import View
+from tests.web.browsing import Open, Served
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -29,29 +26,6 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-class Served:
-    """One running gateway page."""
-
-    def __init__(self, view: View, port: int = 0) -> None:
-        self.socket = socket.create_server(("127.0.0.1", port))
-        self.port: int = self.socket.getsockname()[1]
-        self.url = f"http://localhost:{self.port}/"
-        self.app = build(view, version="1.2.3")
-        config = uvicorn.Config(
-            self.app, lifespan="off", access_log=False, log_level="error", server_header=False
-        )
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, args=([self.socket],))
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.server.should_exit = True
-        # An event of that thread's loop; the loop wakes several times a second and sees it.
-        self.app.state.live.close()
-        self.thread.join(10)
-        assert not self.thread.is_alive()
-
-
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
@@ -64,3 +38,25 @@ def serve() -> Iterator[Callable[..., Served]]:
     for served in running:
         if served.thread.is_alive():
             served.stop()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Opens a page; at the end of the test no page may have complained of anything."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def start(url: str, **options: object) -> Page:
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(8000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda line: complaints.append(f"{line.type}: {line.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.goto(url)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert complaints == []

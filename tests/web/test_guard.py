@@ -25,7 +25,7 @@ def request(host: str = "localhost:3000", *, scheme: str = "http", **headers: st
             "scheme": scheme,
             "query_string": b"",
             "server": ("127.0.0.1", 3000),
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in raw.items()],
+            "headers": [(name.encode(), value.encode()) for name, value in raw.items()],
         }
     )
 
@@ -98,6 +98,12 @@ def test_with_a_key_any_name_will_do_for_who_has_it() -> None:
 )
 def test_the_key_gets_in_by_every_header_clients_use(headers: dict[str, str]) -> None:
     assert refusal(Guard(FakeView(key="right")), request(**headers)) is None
+
+
+def test_a_key_may_have_letters_of_any_script() -> None:
+    guard = Guard(FakeView(key="schlüssel"))
+
+    assert refusal(guard, request(authorization="Bearer schlüssel")) is None
 
 
 @pytest.mark.parametrize(

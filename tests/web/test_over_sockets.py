@@ -1,15 +1,12 @@
 """What only a real connection can tell: pages that leave, and a stop while pages are open."""
 
 import socket
-from collections.abc import Callable
 
 import pytest
 
 from multillama.web.live import STREAMS
-from tests.web.conftest import Served
+from tests.web.browsing import Serve
 from tests.web.fakes import busy_view
-
-Serve = Callable[..., Served]
 
 
 def open_stream(port: int) -> socket.socket:

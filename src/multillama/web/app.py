@@ -55,7 +55,7 @@ def _routes(pages: Pages) -> list[Route]:
         Route(LOGIN, pages.login, methods=["GET", "POST"]),
         Route("/multillama/logout", pages.logout, methods=["POST"]),
         Route("/multillama/static/{name}", pages.asset),
-        Route("/favicon.ico", pages.icon),
+        Route("/favicon.ico", pages.asset),
         Route("/robots.txt", pages.robots),
     ]
 

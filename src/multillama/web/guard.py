@@ -176,5 +176,12 @@ def _cookie_name(request: Request) -> str:
 def _credential(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    return next((value for name in _KEY_HEADERS if (value := request.headers.get(name))), None)
+        return _as_text(token.strip())
+    return next(
+        (_as_text(value) for name in _KEY_HEADERS if (value := request.headers.get(name))), None
+    )
+
+
+def _as_text(header: str) -> str:
+    # Headers are bytes, read as Latin-1; a key with other letters was sent as UTF-8.
+    return header.encode("latin-1").decode("utf-8", "replace")

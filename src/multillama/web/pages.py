@@ -28,6 +28,7 @@ FIRST_PAINT: Final = 100
 """Models in the page as it is sent; the script has all of them a moment later."""
 
 LOGIN: Final = "/multillama/login"
+ICON: Final = "icon.svg"
 
 _FORM_BYTES: Final = 8192
 _QUERY_CHARS: Final = 200
@@ -115,17 +116,10 @@ class Pages:
         return answer
 
     async def asset(self, request: Request) -> Response:
-        """A file of `static/`."""
-        found = self._assets.respond(request, request.path_params["name"])
+        """A file of `static/`; the icon also under the name that browsers ask for unasked."""
+        found = self._assets.respond(request, request.path_params.get("name", ICON))
         if found is None:
             raise GatewayError("path_not_found", "There is no such file.")
-        return found
-
-    async def icon(self, request: Request) -> Response:
-        """The icon under the name that browsers ask for unasked."""
-        found = self._assets.respond(request, "icon.svg")
-        if found is None:
-            raise GatewayError("path_not_found", "There is no icon.")
         return found
 
     async def robots(self, _request: Request) -> Response:

@@ -111,12 +111,14 @@ class Panels:
         self._view = view
         self._made_from: Sequence[ModelView] | None = None
         self._models = _model_rows(())
+        self._near: dict[str, bool] = {}
+        """Whether a base URL leads to a machine of the user's own; one entry for each endpoint."""
 
     def overview(self) -> Overview:
         endpoints = self._view.endpoints()
         return Overview(
             _summary(endpoints, len(self._view.models())),
-            [_endpoint_row(endpoint) for endpoint in endpoints],
+            [self._endpoint_row(endpoint) for endpoint in endpoints],
             [_exchange_row(record) for record in self._view.recent()[:RECENT]],
         )
 
@@ -126,6 +128,31 @@ class Panels:
         if models is not self._made_from:
             self._made_from, self._models = models, _model_rows(models)
         return self._models
+
+    def _endpoint_row(self, endpoint: EndpointView) -> EndpointRow:
+        return EndpointRow(
+            id=endpoint.name,
+            tone=endpoint.state,
+            state=_STATES[endpoint.state],
+            name=endpoint.name,
+            url=endpoint.url,
+            provider=endpoint.provider,
+            key=endpoint.key,
+            models=count_text(endpoint.models),
+            latency=duration_text(endpoint.first_byte_ms),
+            in_flight=count_text(endpoint.in_flight),
+            requests=count_text(endpoint.requests),
+            failures=count_text(endpoint.failures),
+            tokens=count_text(endpoint.tokens),
+            trouble=_trouble(endpoint),
+            advice=_advice(endpoint, is_near=self._is_near(endpoint.url)),
+        )
+
+    def _is_near(self, url: str) -> bool:
+        if url not in self._near:
+            host = parse_host(urlsplit(url).netloc)
+            self._near[url] = host is not None and is_own_name(host, "")
+        return self._near[url]
 
 
 def search(rows: Sequence[ModelRow], query: str) -> list[ModelRow]:
@@ -157,30 +184,12 @@ def _summary(endpoints: Sequence[EndpointView], models: int) -> Summary:
     return Summary(
         title=f"{down} down · MultiLlama" if down else "MultiLlama",
         tone="bad" if down else "ok" if up else "quiet",
-        endpoints=f"{up} of {plural(len(endpoints), 'endpoint')} up" if endpoints else "No endpoint",
+        endpoints=f"{up} of {plural(len(endpoints), 'endpoint')} up"
+        if endpoints
+        else "No endpoint",
         models=plural(models, "model"),
         requests=plural(sum(endpoint.requests for endpoint in endpoints), "request"),
         in_flight=f"{count_text(sum(endpoint.in_flight for endpoint in endpoints))} running",
-    )
-
-
-def _endpoint_row(endpoint: EndpointView) -> EndpointRow:
-    return EndpointRow(
-        id=endpoint.name,
-        tone=endpoint.state,
-        state=_STATES[endpoint.state],
-        name=endpoint.name,
-        url=endpoint.url,
-        provider=endpoint.provider,
-        key=endpoint.key,
-        models=count_text(endpoint.models),
-        latency=duration_text(endpoint.first_byte_ms),
-        in_flight=count_text(endpoint.in_flight),
-        requests=count_text(endpoint.requests),
-        failures=count_text(endpoint.failures),
-        tokens=count_text(endpoint.tokens),
-        trouble=_trouble(endpoint),
-        advice=_advice(endpoint),
     )
 
 
@@ -196,7 +205,7 @@ def _trouble(endpoint: EndpointView) -> str:
     )
 
 
-def _advice(endpoint: EndpointView) -> str:
+def _advice(endpoint: EndpointView, *, is_near: bool) -> str:
     if endpoint.state == "unknown":
         return "It has not answered yet. Its models appear as soon as it does."
     if endpoint.state != "down":
@@ -206,11 +215,9 @@ def _advice(endpoint: EndpointView) -> str:
             "the key given" if endpoint.key == "given" else "that it needs no key: none was given"
         )
         return f"Check {given} with --key for this --url, then start MultiLlama again."
-    retried = "MultiLlama keeps trying; the models come back by themselves."
-    host = parse_host(urlsplit(endpoint.url).netloc)
-    if host is not None and is_own_name(host, ""):
-        return f"Start this server, or check the port in its --url. {retried}"
-    return f"Check its --url and this machine's way to it. {retried}"
+    if is_near:
+        return "Start this server, or check the port in its --url; MultiLlama keeps trying."
+    return "Check its --url and this machine's way to it; MultiLlama keeps trying."
 
 
 def _exchange_row(record: Record) -> ExchangeRow:
