@@ -47,7 +47,13 @@ def _verdict(is_met: bool) -> str:
 
 
 def ratio(
-    name: str, title: str, *, bar: float, unit: str, samples: dict[str, list[float]], what: str
+    name: str,
+    title: str,
+    *,
+    bar: float | None,
+    unit: str,
+    samples: dict[str, list[float]],
+    what: str,
 ) -> Figure:
     """Compares the first of the samples with the second, best run with best run."""
     (_, ours), (other, theirs) = samples.items()
@@ -82,18 +88,17 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def load_results() -> dict[str, Any]:
-    """The kept figures of this machine; none where they are another machine's."""
-    if RESULTS.exists():
-        kept: dict[str, Any] = json.loads(RESULTS.read_text())
-        if kept["machine"] == machine():
-            return kept
-    return {"machine": machine(), "figures": {}}
+def kept_results() -> dict[str, Any]:
+    """What results.json holds."""
+    kept: dict[str, Any] = json.loads(RESULTS.read_text())
+    return kept
 
 
 def save(figures: list[Figure], *, command: str) -> dict[str, Any]:
-    """Puts figures among the kept ones, in place of older ones of the same name."""
-    kept = load_results()
+    """Puts figures among the kept ones, unless those are another machine's; gives them all."""
+    kept: dict[str, Any] = {"machine": machine(), "figures": {}}
+    if RESULTS.exists() and kept_results()["machine"] == kept["machine"]:
+        kept = kept_results()
     at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     for figure in figures:
         row = figure._asdict() | {"is_met": figure.is_met, "at": at, "command": command}

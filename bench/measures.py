@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from bench import stage as at
 from bench.figure import Figure, ratio
@@ -155,30 +156,44 @@ def _open_streams(pid: int) -> Figure:
 
 
 def scale(stage: Stage, rounds: int) -> Iterator[Figure]:
-    """A thousand endpoints with ten models each, all of them asked, beside one endpoint."""
+    """A thousand endpoints with ten models each, beside one endpoint.
+
+    Once the requests go to one endpoint of the thousand: the cost of a large configuration. Once they
+    go to all of them in turn: that of a thousand connections that have gone cold in every cache, too.
+    """
     addresses = at.addresses(at.MANY)
     models = at.model_names(addresses)
     random.Random(1).shuffle(models)
-    loads = []
-    for port, asked in zip(at.GATEWAY_PORTS, (models, at.model_names(addresses[:1])), strict=True):
-        file = stage.scratch / f"models-{port}"
-        file.write_text("\n".join(asked) + "\n")
-        loads.append(Load(at.chat_url(port), models=file))
+    big, small = (at.chat_url(port) for port in at.GATEWAY_PORTS)
+    of_one = _listed(stage, "one", at.model_names(addresses[:1]))
     urls = [f"http://{address}:{at.JSON_PORT}/" for address in addresses]
     with (
         at.gateway(stage, urls, port=at.GATEWAY_PORTS[0]) as many,
         at.gateway(stage, urls[:1], port=at.GATEWAY_PORTS[1]) as one,
     ):
         at.wait_for(at.GATEWAY_PORTS[0], models=len(models))
-        costs = alternate((loads[0], many), (loads[1], one), rounds)
-    yield ratio(
-        "scale",
-        f"chat with {at.MANY:,} endpoints and {len(models):,} models, all in use",
-        bar=1.05,
-        unit="x 1 endpoint",
-        samples={"gateway": _cpu(costs[0]), "one endpoint": _cpu(costs[1])},
-        what="CPU µs per request",
-    )
+        for name, which, file, bar in (
+            ("scale", "one", of_one, 1.05),
+            ("scale_all", "all", _listed(stage, "all", models), None),
+        ):
+            ours, theirs = alternate(
+                (Load(big, models=file), many), (Load(small, models=of_one), one), rounds
+            )
+            yield ratio(
+                name,
+                f"chat with {at.MANY:,} endpoints and {len(models):,} models, {which} in use",
+                bar=bar,
+                unit="x 1 endpoint",
+                samples={"gateway": _cpu(ours), "1 endpoint": _cpu(theirs)},
+                what="CPU µs per request",
+            )
+
+
+def _listed(stage: Stage, name: str, models: list[str]) -> Path:
+    """Writes models into a file for wrk."""
+    file = stage.scratch / f"models-{name}"
+    file.write_text("\n".join(models) + "\n")
+    return file
 
 
 def starts(stage: Stage, rounds: int) -> Iterator[Figure]:

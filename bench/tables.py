@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.figure import load_results
+from bench.figure import kept_results
 from bench.load import HERE
 
 README = HERE / "README.md"
@@ -38,4 +38,4 @@ def write(results: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    write(load_results())
+    write(kept_results())
