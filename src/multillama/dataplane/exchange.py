@@ -66,10 +66,16 @@ PAUSE: Final = _Pause()
 class Exchange:
     """One client request and its answer."""
 
-    __slots__ = (
-        "_attempts", "_coroutine", "_is_cancelled", "_is_running", "_tried", "attempt", "body", "caller", "id",
-        "model", "operation", "request", "server", "stream",
-    )  # fmt: skip
+    model: str | None = None
+    stream: bool = False
+    body: bytes = b""
+    """The request's body while another target may need it."""
+    attempt: Attempt | None = None
+    _attempts: int = 0
+    _tried: tuple[str, ...] = ()
+    _is_cancelled: bool = False
+    _is_running: bool = False
+    _coroutine: Coroutine[Any, Any, None] | None = None
 
     def __init__(
         self, server: Server, caller: Caller, request: Request, operation: Operation
@@ -79,16 +85,6 @@ class Exchange:
         self.request = request
         self.operation = operation
         self.id = server.new_id()
-        self.model: str | None = None
-        self.stream = False
-        self.body: bytes = b""
-        """The request's body while another target may need it."""
-        self.attempt: Attempt | None = None
-        self._attempts = 0
-        self._tried: list[str] = []
-        self._is_cancelled = False
-        self._is_running = False
-        self._coroutine: Coroutine[Any, Any, None] | None = None
 
     # --- the driver --------------------------------------------------------------------------
 
@@ -234,7 +230,7 @@ class Exchange:
         state.on_failure(error.text, at=self.request.at, reached=reached)
         if not may_try_next(error, committed=attempt.is_committed, replayable=replayable):
             return False
-        self._tried.append(f"{attempt.endpoint}: {error.kind}")
+        self._tried += (f"{attempt.endpoint}: {error.kind}",)
         return True
 
     def settle(self) -> None:
@@ -302,7 +298,7 @@ class Exchange:
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
                 attempts=self._attempts,
-                tried=tuple(self._tried),
+                tried=self._tried,
             )
         )
 

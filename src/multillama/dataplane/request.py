@@ -11,10 +11,14 @@ from multillama.wire.heads import Head
 class Request:
     """A request of one downstream connection."""
 
-    __slots__ = (
-        "at", "failure", "head", "is_complete", "length", "limit_bytes", "operation", "parts",
-        "received_bytes", "started", "waiting_bytes", "wants_pieces",
-    )  # fmt: skip
+    received_bytes: int = 0
+    limit_bytes: int = 0
+    failure: GatewayError | None = None
+    """Why the rest of the body will never come."""
+    wants_pieces: bool = False
+    """True for an upload: the exchange is woken for each piece, not only for the end."""
+    waiting_bytes: int = 0
+    """How much of the body waits in `parts`."""
 
     def __init__(
         self,
@@ -33,15 +37,7 @@ class Request:
         self.started = started
         self.parts: list[bytes] = []
         """Body bytes not yet taken, unframed."""
-        self.received_bytes = 0
-        self.limit_bytes = 0
         self.is_complete = not (length or head.chunked)
-        self.failure: GatewayError | None = None
-        """Why the rest of the body will never come."""
-        self.wants_pieces = False
-        """True for an upload: the exchange is woken for each piece, not only for the end."""
-        self.waiting_bytes = 0
-        """How much of the body waits in `parts`."""
 
     def feed(self, data: bytes) -> None:
         """Takes a piece of the body, unframed."""

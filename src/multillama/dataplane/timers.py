@@ -47,7 +47,8 @@ class Timers:
         if waiting.watched != NEVER:
             self._unwatch(waiting)
         tick = int(deadline / TICK_S) + 1
-        waiting.watched = tick * TICK_S
+        # The start of its slot: a deadline moved within it finds it watched already.
+        waiting.watched = (tick - 1) * TICK_S
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._slots[tick] = {}
@@ -57,7 +58,7 @@ class Timers:
             self._handle = self._call_later(TICK_S, self._turn)
 
     def _unwatch(self, waiting: Waiting) -> None:
-        slot = self._slots.get(round(waiting.watched / TICK_S))
+        slot = self._slots.get(round(waiting.watched / TICK_S) + 1)
         if slot is not None:
             slot.pop(id(waiting), None)
         waiting.watched = NEVER
