@@ -43,6 +43,10 @@ class EndpointState:
             first_byte_ms if known is None else known + SMOOTHING * (first_byte_ms - known)
         )
 
+    def on_usage(self, input_tokens: int | None, output_tokens: int | None) -> None:
+        """Takes note of the tokens that an answer has reported."""
+        self.tokens += (input_tokens or 0) + (output_tokens or 0)
+
     def on_failure(self, text: str, *, at: float, reached: bool) -> None:
         """Takes note of a failure; `reached` is False when no connection could be made."""
         self.failures += 1

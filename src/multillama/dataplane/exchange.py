@@ -61,6 +61,7 @@ class _Pause:
 
 
 PAUSE: Final = _Pause()
+NO_USAGE: Final = Usage()
 
 
 class Exchange:
@@ -218,7 +219,7 @@ class Exchange:
     def should_try_next(self, attempt: Attempt, *, replayable: bool) -> bool:
         """Takes note of an attempt that is over, and says whether the next target may be tried."""
         state, error = attempt.target_endpoint.state, attempt.error
-        if attempt.first_byte_at is not None:
+        if attempt.is_committed:
             state.on_answer((attempt.first_byte_at - self.request.started) * 1000)
         if error is None:
             return False
@@ -243,40 +244,46 @@ class Exchange:
     def _finish(self, error: GatewayError | None) -> None:
         """Answers a failure that nobody has answered, then writes the one record."""
         attempt = self.attempt
-        if attempt is not None and not attempt.is_over:
-            attempt.cancel()
-        committed = attempt is not None and attempt.is_committed
-        own_answer = b""
-        if error is not None and not committed and error.kind != "client_gone":
-            own_answer = error_body(error, self.operation.dialect)
+        if attempt is not None:
+            if not attempt.is_over:
+                attempt.cancel()
+            if attempt.is_committed:
+                self._record(error, attempt)
+                self.caller.on_exchange_over(must_close=attempt.must_close)
+                return
+        body = b""
+        status = 499
+        if error is not None and error.kind != "client_gone":
+            status = error.status
+            body = error_body(error, self.operation.dialect)
             lines = b"x-request-id: %b\r\n" % self.id.encode()
-            if error.status == 401:
+            if status == 401:
                 lines += b"www-authenticate: Bearer\r\n"
-            self.caller.answer(error.status, own_answer, lines)
-        self._record(error, attempt, committed=committed, own_bytes=len(own_answer))
+            self.caller.answer(status, body, lines)
+        self._record(error, None, status=status, own_bytes=len(body))
         self.body = b""
-        self.caller.on_exchange_over(must_close=committed and attempt.must_close)  # type: ignore[union-attr]  # committed says so
+        self.caller.on_exchange_over(must_close=False)
 
     def _record(
         self,
         error: GatewayError | None,
-        attempt: Attempt | None,
+        answered: Attempt | None,
         *,
-        committed: bool,
-        own_bytes: int,
+        status: int = 0,
+        own_bytes: int = 0,
     ) -> None:
+        """Writes the record; `answered` is the attempt whose answer the client got, if any."""
         request = self.request
         now = self.server.now()
-        usage = Usage()
-        first_byte_ms = None
-        if attempt is not None and attempt.first_byte_at is not None:
-            first_byte_ms = (attempt.first_byte_at - request.started) * 1000
-            usage = read_usage(attempt.opening, b"".join(attempt.ending))
-            state = attempt.target_endpoint.state
-            state.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        status = (
-            attempt.status if committed and attempt is not None else error.status if error else 0
-        )
+        if answered is not None:
+            first_byte_ms: float | None = (answered.first_byte_at - request.started) * 1000
+            usage = read_usage(answered.opening, b"".join(answered.ending))
+            answered.target_endpoint.state.on_usage(usage.input_tokens, usage.output_tokens)
+            status = answered.status
+            own_bytes = answered.answer_bytes
+        else:
+            first_byte_ms = None
+            usage = NO_USAGE
         self.server.on_record(
             Record(
                 id=self.id,
@@ -285,16 +292,18 @@ class Exchange:
                 method="POST",
                 path=request.head.path.decode("latin-1"),
                 model=self.model,
-                endpoint=attempt.endpoint if attempt is not None else None,
+                endpoint=self.attempt.endpoint if self.attempt is not None else None,
                 status=status,
-                outcome=outcome_of(error, committed=committed),
+                outcome="ok"
+                if error is None
+                else outcome_of(error, committed=answered is not None),
                 stream=self.stream,
-                error=error.kind if error else None,
-                error_text=error.text if error else None,
+                error=None if error is None else error.kind,
+                error_text=None if error is None else error.text,
                 first_byte_ms=first_byte_ms,
                 total_ms=(now - request.started) * 1000,
                 request_bytes=request.received_bytes,
-                response_bytes=attempt.answer_bytes if committed and attempt else own_bytes,
+                response_bytes=own_bytes,
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
                 attempts=self._attempts,
@@ -303,10 +312,8 @@ class Exchange:
         )
 
 
-def outcome_of(error: GatewayError | None, *, committed: bool) -> Outcome:
-    """Sorts the end of an exchange into the record's five outcomes."""
-    if error is None:
-        return "ok"
+def outcome_of(error: GatewayError, *, committed: bool) -> Outcome:
+    """Sorts a failure into the record's outcomes."""
     if error.kind == "client_gone":
         return "cancelled"
     if error.failure.origin is Origin.ENDPOINT:

@@ -59,8 +59,8 @@ class Attempt:
     error: GatewayError | None = None
     must_close: bool = False
     """True when the client's connection cannot carry another exchange."""
-    first_byte_at: float | None = None
-    """On the monotonic clock."""
+    first_byte_at: float = 0.0
+    """On the monotonic clock, once committed."""
     answer_bytes: int = 0
     opening: bytes = b""
     """The first bytes of a stream."""
