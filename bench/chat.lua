@@ -1,5 +1,6 @@
 -- A chat request of 1.2 kB. BENCH_PAD adds that many bytes to its last message, BENCH_MODELS names a file with the
--- models to ask for in turn, one a line (m1 without it), BENCH_STREAM=1 asks for a stream.
+-- models to ask for in turn, one a line (m1 without it), BENCH_STREAM=1 asks for a stream, BENCH_PAUSE_MS
+-- makes each connection wait that long before a request, on average.
 local text = string.rep("Tell me about the quick brown fox and the lazy dog. ", 16)
 text = text .. string.rep("x", tonumber(os.getenv("BENCH_PAD") or "0"))
 local rest = '","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"'
@@ -27,4 +28,11 @@ end
 function request()
   at = at % #requests + 1
   return requests[at]
+end
+
+local pause_ms = tonumber(os.getenv("BENCH_PAUSE_MS") or "0")
+if pause_ms > 0 then
+  function delay()
+    return math.random(0, 2 * pause_ms)
+  end
 end

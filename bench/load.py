@@ -25,6 +25,8 @@ class Load(NamedTuple):
     seconds: float = 4
     pad_bytes: int = 0
     stream: bool = False
+    pause_ms: int = 0
+    """Wait of each connection before a request, on average."""
     models: Path | None = None
     """File with the models to ask for in turn, one a line; `m1` without it."""
     written_url: str | None = None
@@ -54,6 +56,7 @@ def wrk(load: Load, *, seconds: float | None = None) -> str:
     ]  # fmt: skip
     asked = {
         "BENCH_PAD": str(load.pad_bytes),
+        "BENCH_PAUSE_MS": str(load.pause_ms),
         "BENCH_STREAM": "1" if load.stream else "0",
     }
     if load.models is not None:

@@ -28,6 +28,8 @@ NGINX = at.chat_url(at.NGINX_JSON_PORT)
 ENDPOINT = at.chat_url(at.JSON_PORT)
 SSE_WRITTEN = f"http://127.0.0.1:{SSE_PORT}/written"
 STREAMS = 8000
+PAUSE_MS = 5
+"""Of 32 connections: neither the gateway nor nginx has all it can take."""
 LONG_REQUESTS = 1_000_000
 STARTS = 11
 
@@ -64,6 +66,16 @@ def plain(stage: Stage, rounds: int) -> Iterator[Figure]:
             what="CPU µs per request",
         )
         yield _speed(ours, theirs)
+        paced = [Load(url, pause_ms=PAUSE_MS) for url in (GATEWAY, NGINX)]
+        ours, theirs = alternate((paced[0], pid), (paced[1], stage.nginx), rounds)
+        yield ratio(
+            "chat_paced",
+            "the same, both at the same 5,000 requests/s or so",
+            bar=None,
+            unit="x nginx",
+            samples={"gateway": _cpu(ours), "nginx": _cpu(theirs)},
+            what="CPU µs per request",
+        )
         pads = [Load(url, pad_bytes=100_000) for url in (GATEWAY, NGINX)]
         ours, theirs = alternate((pads[0], pid), (pads[1], stage.nginx), rounds)
         yield ratio(
