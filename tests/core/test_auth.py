@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.core.auth import check_key
+from multillama.core.auth import check_key, check_page
 from multillama.errors import GatewayError
 
 
@@ -31,3 +31,36 @@ def test_a_wrong_key_is_refused_and_neither_key_is_told(credential):
     assert caught.value.kind == "invalid_api_key"
     assert "front-door" not in caught.value.text
     assert credential.decode("latin-1") not in caught.value.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        (None, b"evil.example"),
+        (b"http://localhost:5173", b"localhost:3000"),
+        (b"http://127.0.0.1:3000", b"127.0.0.1:3000"),
+        (b"https://nas.lan", b"nas.lan"),
+        (b"chrome-extension://abcdefgh", b"localhost:3000"),
+        (b"tauri://localhost", b"[::1]:3000"),
+    ],
+)
+def test_programs_apps_and_pages_of_this_machine_may_go_without_a_key(origin, host):
+    check_page(origin, host=host, bound="nas.lan")
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "kind"),
+    [
+        (b"https://evil.example", b"localhost:3000", "cross_site_request"),
+        (b"null", b"localhost:3000", "cross_site_request"),
+        (b"http://", b"localhost:3000", "cross_site_request"),
+        (b"http://evil.example:3000", b"evil.example:3000", "host_not_allowed"),
+        (b"http://localhost:3000", None, "host_not_allowed"),
+        (b"http://localhost:3000", b"a,b", "host_not_allowed"),
+    ],
+)
+def test_a_page_of_a_stranger_may_not_spend_the_operators_keys(origin, host, kind):
+    with pytest.raises(GatewayError) as caught:
+        check_page(origin, host=host, bound="nas.lan")
+
+    assert caught.value.kind == kind

@@ -55,3 +55,31 @@ def test_a_listing_brings_it_back_and_keeps_the_last_error_to_be_read():
     assert (state.is_up, state.models) == (True, 7)
     assert (state.listed_at, state.listing_ms) == (1010.0, 12.5)
     assert (state.last_error, state.last_error_at) == ("It refused.", 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, None),
+        (404, None),
+        (401, "It answered 401: its key was refused."),
+        (429, "It answered 429: a limit of its account is reached."),
+        (500, "It answered 500."),
+    ],
+)
+def test_a_status_counts_as_a_failure_where_it_is_the_endpoints_trouble(status, error):
+    state = EndpointState("here")
+
+    state.on_status(status, at=1000.0)
+
+    assert (state.last_error, state.failures) == (error, 0 if error is None else 1)
+
+
+def test_tokens_add_up_where_they_are_told():
+    state = EndpointState("here")
+
+    state.on_usage(3, 4)
+    state.on_usage(None, 5)
+    state.on_usage(6, None)
+
+    assert state.tokens == 18

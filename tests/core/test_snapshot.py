@@ -2,8 +2,8 @@ import io
 
 import msgspec
 import pytest
-from rich.pretty import Pretty
 from rich.console import Console
+from rich.pretty import Pretty
 
 from multillama.core.snapshot import Limits, Snapshot, Target, Timeouts
 from tests.core.samples import endpoint, serving

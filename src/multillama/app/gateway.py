@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from multillama import __version__
 from multillama.app.processes import StartError, bind, on_stop, run
 from multillama.app.view import GatewayView
@@ -103,6 +105,7 @@ class Gateway:
         self.url = ""
         self._states: dict[str, EndpointState] = {}
         self._stack = AsyncExitStack()
+        self._close_pages: Callable[[], None] = _no_pages
 
     async def __aenter__(self) -> "Gateway":
         settings = self.settings
@@ -123,7 +126,7 @@ class Gateway:
             calling = _Calling(timeouts_of(settings), self._on_task_failure)
             self.tasks = calling.tasks
             stack.push_async_callback(calling.close)
-            handoff = Handoff(self._build_pages)
+            handoff = Handoff(self._build_pages, calling.tasks)
             stack.callback(handoff.close)
             self.listener = Listener(
                 snapshot=Snapshot(),
@@ -159,9 +162,11 @@ class Gateway:
 
     async def drain(self) -> None:
         """Stops accepting and lets what runs finish, bounded."""
+        self._close_pages()
         await self.listener.drain(self.settings.drain_s)
 
     def _publish(self, snapshot: Snapshot) -> None:
+        snapshot = msgspec.structs.replace(snapshot, bound=self.settings.host)
         self.listener.snapshot = snapshot
         self.view.on_snapshot(snapshot)
 
@@ -187,7 +192,9 @@ class Gateway:
     def _build_pages(self) -> Any:
         from multillama.web.app import build
 
-        return build(self.view, version=__version__)
+        pages = build(self.view, version=__version__)
+        self._close_pages = pages.state.live.close
+        return pages
 
 
 def timeouts_of(settings: Settings) -> Timeouts:
@@ -324,6 +331,10 @@ async def _detect(environ: Mapping[str, str], own_port: int | None) -> Detected:
     finally:
         await calling.close()
     return Detected(tuple(item.setting for item in found), tuple(item.line for item in found))
+
+
+def _no_pages() -> None:
+    """Is called where nobody has looked at the page."""
 
 
 def _ignore(name: str, error: BaseException) -> None:

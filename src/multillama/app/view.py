@@ -83,7 +83,8 @@ class GatewayView:
         return self._host
 
     def changed(self) -> int:
-        return self._changes
+        # A request that begins changes what is shown, too, before it has a record.
+        return self._changes + sum(endpoint.state.requests for endpoint in self._snapshot.endpoints)
 
 
 def _endpoint_view(endpoint: Endpoint, now: float) -> EndpointView:

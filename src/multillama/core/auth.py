@@ -1,8 +1,10 @@
-"""Who may call: the client's key against ours, in constant time."""
+"""Who may call: the client's key against ours, in constant time; and, where no key is asked for, which pages may."""
 
 from hmac import compare_digest
+from urllib.parse import urlsplit
 
 from multillama.errors import GatewayError
+from multillama.wire.hosts import is_own_name, parse_host
 
 
 def check_key(credential: bytes | None, *, api_key: bytes | None) -> None:
@@ -24,4 +26,40 @@ def check_key(credential: bytes | None, *, api_key: bytes | None) -> None:
     if not compare_digest(credential, api_key):
         raise GatewayError(
             "invalid_api_key", "The key is wrong. It must be the gateway's own key (--api-key)."
+        )
+
+
+def check_page(origin: bytes | None, *, host: bytes | None, bound: str = "") -> None:
+    """Keeps pages of strangers from spending the operator's keys through a visitor's browser.
+
+    Only for a gateway without a key of its own: there any page could send a request that needs no preflight, or
+    point its own name at this machine. Programs send no `Origin`, and apps name a scheme of their own.
+
+    Args:
+        origin: The `Origin` field, None from programs.
+        host: The `Host` field.
+        bound: What `--host` gave, the one name of ours that is neither an address nor `localhost`.
+
+    Raises:
+        GatewayError: `cross_site_request` or `host_not_allowed`.
+
+    Source: Fetch standard §3.2 (`Origin` goes with every POST of a page).
+    """
+    if origin is None:
+        return
+    text = origin.decode("latin-1")
+    page = urlsplit(text)
+    if page.scheme not in ("http", "https") and text != "null":
+        return
+    from_host = parse_host(page.netloc)
+    if from_host is None or not (is_own_name(from_host, bound) or page.netloc.encode() == host):
+        raise GatewayError(
+            "cross_site_request",
+            "A page of another site may not use a gateway that asks for no key. Start it with --api-key.",
+        )
+    own = parse_host(host.decode("latin-1")) if host is not None else None
+    if own is None or not is_own_name(own, bound):
+        raise GatewayError(
+            "host_not_allowed",
+            "Pages may use a gateway without a key only by address, as localhost, or by the name --host gave.",
         )

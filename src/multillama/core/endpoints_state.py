@@ -3,6 +3,13 @@
 Nothing here waits or decides when to probe; it only remembers and answers questions.
 """
 
+TROUBLE = {
+    401: ": its key was refused",
+    402: ": its account has no credit",
+    403: ": its key may not do this",
+    429: ": a limit of its account is reached",
+}
+"""Statuses below 500 that say something about the endpoint, and what."""
 SMOOTHING = 0.2
 """Weight of the newest first-byte time in the moving average."""
 
@@ -42,6 +49,13 @@ class EndpointState:
         self.first_byte_ms = (
             first_byte_ms if known is None else known + SMOOTHING * (first_byte_ms - known)
         )
+
+    def on_status(self, status: int, *, at: float) -> None:
+        """Takes note of the status of an answer; some are the endpoint's trouble, not the client's."""
+        if status >= 500 or status in TROUBLE:
+            self.failures += 1
+            self.last_error = f"It answered {status}{TROUBLE.get(status, '')}."
+            self.last_error_at = at
 
     def on_usage(self, input_tokens: int | None, output_tokens: int | None) -> None:
         """Takes note of the tokens that an answer has reported."""

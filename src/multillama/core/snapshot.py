@@ -96,6 +96,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Dialect to model to the body of `GET /v1/models/{id}`."""
     api_key: bytes | None = None
     """What clients must send, or None. A secret."""
+    bound: str = ""
+    """The host name that `--host` gave."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
 

@@ -7,7 +7,7 @@ looks whether what it waits for has come. So it costs no task and no turn of the
 from collections.abc import Coroutine, Generator
 from typing import Any, Final, Protocol
 
-from multillama.core.auth import check_key
+from multillama.core.auth import check_key, check_page
 from multillama.core.operations import Body, Operation
 from multillama.core.record import Outcome, Record
 from multillama.core.refusal import error_body
@@ -192,8 +192,11 @@ class Exchange:
             GatewayError: `invalid_api_key`, `loop_detected` or `body_too_large`.
         """
         request = self.request
-        check_key(request.head.credential, api_key=snapshot.api_key)
-        if request.head.hops >= MAX_HOPS:
+        head = request.head
+        check_key(head.credential, api_key=snapshot.api_key)
+        if head.origin is not None and snapshot.api_key is None:
+            check_page(head.origin, host=head.host, bound=snapshot.bound)
+        if head.hops >= MAX_HOPS:
             raise GatewayError(
                 "loop_detected",
                 "The request went in a circle: an endpoint of this gateway leads back to it. Check its --url.",
@@ -221,6 +224,8 @@ class Exchange:
         state, error = attempt.target_endpoint.state, attempt.error
         if attempt.is_committed:
             state.on_answer((attempt.first_byte_at - self.request.started) * 1000)
+            if attempt.status >= 400:
+                state.on_status(attempt.status, at=self.request.at)
         if error is None:
             return False
         reached = error.kind not in (

@@ -7,7 +7,10 @@ uvicorn is imported by the first hand-over, so that a gateway nobody looks at do
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
+
+from multillama.tasks import Tasks
 
 HOP_BY_HOP: Final = re.compile(
     rb"\r\n(?:connection|keep-alive|upgrade|http2-settings|proxy-connection):[^\r\n]*",
@@ -18,11 +21,13 @@ HOP_BY_HOP: Final = re.compile(
 class Handoff:
     """Serves connections with an ASGI application, made by the first request for it."""
 
-    def __init__(self, build: Callable[[], Any]) -> None:
-        """Takes the maker of the application."""
+    def __init__(self, build: Callable[[], Any], tasks: Tasks) -> None:
+        """Takes the maker of the application; it is called in a thread, so that its imports hold nobody up."""
         self._build = build
-        self._config: Any = None
-        self._state: Any = None
+        self._tasks = tasks
+        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+        self._serve: Callable[[], asyncio.Protocol] | None = None
+        self._connections: set[Any] = set()
 
     def take(self, transport: asyncio.Transport, data: bytes) -> None:
         """Takes over a connection.
@@ -31,37 +36,52 @@ class Handoff:
             transport: A client's; its protocol is replaced.
             data: The request's head, checked already, and whatever follows it.
         """
-        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+        if self._serve is not None:
+            self._hand(self._serve(), transport, data)
+            return
+        transport.pause_reading()
+        self._waiting.append((transport, data))
+        if len(self._waiting) == 1:
+            self._tasks.spawn(self._make(), name="make the pages")
 
-        config, state = self._ready()
-        protocol = HttpToolsProtocol(config=config, server_state=state, app_state={})
+    async def _make(self) -> None:
+        serve = self._serve = await asyncio.to_thread(self._load)
+        waiting, self._waiting = self._waiting, []
+        for transport, data in waiting:
+            if not transport.is_closing():
+                transport.resume_reading()
+                self._hand(serve(), transport, data)
+
+    def _load(self) -> Callable[[], asyncio.Protocol]:
+        from uvicorn import Config
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+        from uvicorn.server import ServerState
+
+        config = Config(
+            self._build(),
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+        )
+        config.load()
+        state = ServerState()
+        self._connections = state.connections
+        return partial(HttpToolsProtocol, config=config, server_state=state, app_state={})
+
+    def _hand(self, protocol: asyncio.Protocol, transport: asyncio.Transport, data: bytes) -> None:
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(closing(data))
 
-    def _ready(self) -> tuple[Any, Any]:
-        if self._config is None:
-            from uvicorn import Config
-            from uvicorn.server import ServerState
-
-            self._config = Config(
-                self._build(),
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                ws="none",
-            )
-            self._config.load()
-            self._state = ServerState()
-        return self._config, self._state
-
     def close(self) -> None:
         """Ends the connections that were taken."""
-        if self._state is not None:
-            for connection in list(self._state.connections):
-                connection.transport.abort()
+        for transport, _ in self._waiting:
+            transport.abort()
+        for connection in list(self._connections):
+            connection.transport.abort()
 
 
 def closing(data: bytes) -> bytes:

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from multillama.errors import GatewayError
-from multillama.web.hosts import Host, is_own_name, parse_host
 from multillama.web.sessions import LIFETIME_S, Sessions
 from multillama.web.tries import Tries
 from multillama.web.view import View
+from multillama.wire.hosts import Host, is_own_name, parse_host
 
 Handler = Callable[[Request], Awaitable[Response]]
 

@@ -15,8 +15,8 @@ import msgspec
 
 from multillama.core.record import Record
 from multillama.web.figures import UNKNOWN, age_text, count_text, duration_text, plural
-from multillama.web.hosts import is_own_name, parse_host
 from multillama.web.view import EndpointView, ModelView, View
+from multillama.wire.hosts import is_own_name, parse_host
 
 RECENT: Final = 50
 """Exchanges shown at most."""

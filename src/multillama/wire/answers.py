@@ -85,6 +85,8 @@ class AnswerReader:
         """Body bytes, unframed, that nobody has taken yet. Empty it in place."""
         self.on_body = self.parts.append
         self._parser = httptools.HttpResponseParser(self)
+        self._partial = bytearray()
+        """Bytes of a head that is not whole."""
         self.reset()
 
     def reset(self) -> None:
@@ -103,7 +105,6 @@ class AnswerReader:
         self._fields = 0
         self._named: set[bytes] | None = None
         self._interim = 0
-        self._partial = b""
         self._whole_parts = 0
         self.parts.clear()
 
@@ -115,9 +116,19 @@ class AnswerReader:
         """
         if self.head is None:
             data = self._collect_head(data)
+            # An interim answer: each is read alone, because the next head may not be here whole.
+            while data[9:10] == b"1":
+                end = data.index(b"\r\n\r\n") + 4
+                self._parse(data[:end])
+                data = self._collect_head(data[end:])
+            if not data:
+                return
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.is_complete:
                 raise _malformed(self.error or f"sent bytes that are not HTTP ({error})") from error
             self.has_extra = True
@@ -128,19 +139,24 @@ class AnswerReader:
 
     def _collect_head(self, data: bytes) -> bytes:
         """Holds bytes back until they end a head: a field fed byte by byte costs llhttp the square of its length."""
-        if self._partial:
-            data = self._partial + data
-            self._partial = b""
         self.has_begun = True
-        if data[:7] != b"HTTP/1." and not b"HTTP/1.".startswith(data):
+        partial = self._partial
+        searched = max(len(partial) - 3, 0)
+        if partial:
+            partial += data
+        head = partial or data
+        if head[:7] != b"HTTP/1." and not b"HTTP/1.".startswith(head):
             raise _malformed("did not answer in HTTP/1.x")
-        end = data.find(b"\r\n\r\n")
-        if (len(data) if end < 0 else end) > MAX_HEAD_BYTES:
+        end = head.find(b"\r\n\r\n", searched)
+        if (len(head) if end < 0 else end) > MAX_HEAD_BYTES:
             raise _malformed("sent an over-long head")
-        if end < 0:
-            self._partial = data
-            return b""
-        return data
+        if end >= 0:
+            data = bytes(head)
+            partial.clear()
+            return data
+        if not partial:
+            partial += data
+        return b""
 
     def end(self) -> bool:
         """Takes note that the connection has ended in order; says whether that completes the answer."""

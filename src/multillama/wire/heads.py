@@ -36,6 +36,8 @@ class Role(IntEnum):
     HOPS = 10
     HINT = 11
     """Forwarded, and tells which dialect of model list the client reads."""
+    ORIGIN = 12
+    """Forwarded, and tells that a browser asks on behalf of a page."""
 
 
 ROLE_OF: Final[dict[bytes, Role]] = {
@@ -53,6 +55,7 @@ ROLE_OF: Final[dict[bytes, Role]] = {
     b"x-multillama-hops": Role.HOPS,
     b"anthropic-version": Role.HINT,
     b"x-goog-api-client": Role.HINT,
+    b"origin": Role.ORIGIN,
     **dict.fromkeys(
         (
             b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization",
@@ -78,7 +81,7 @@ class Head:
 
     __slots__ = (
         "chunked", "content_type", "credential", "expects_continue", "forward", "has_http_11",
-        "hints", "hops", "host", "keep_alive", "length", "method", "outgoing", "path", "query",
+        "hints", "hops", "host", "keep_alive", "length", "method", "origin", "outgoing", "path", "query",
     )  # fmt: skip
 
     def __init__(self, method: bytes, *, has_http_11: bool) -> None:
@@ -96,6 +99,8 @@ class Head:
         """The client's key, of whichever of the four fields; a secret."""
         self.content_type = b""
         self.host: bytes | None = None
+        self.origin: bytes | None = None
+        """The page in whose name a browser asks; programs send none."""
         self.hops = 0
         """Gateways of our kind passed so far."""
         self.hints: frozenset[bytes] = frozenset()
@@ -217,7 +222,10 @@ def _take_field(head: Head, role: Role, name: bytes, value: bytes, seen: int) ->
     elif role == Role.HOPS:
         head.hops = int(value) if value.isdigit() and len(value) < 4 else 0
     else:
-        head.hints |= {name.lower()}
+        if role == Role.ORIGIN:
+            head.origin = value if head.origin in (None, value) else b"null"
+        else:
+            head.hints |= {name.lower()}
         head.forward += (name, b": ", value, b"\r\n")
     return NO_NAMES
 

@@ -10,7 +10,8 @@ from multillama.wire.heads import Field, Head, read_head, refuse
 
 _OFFER: Final = re.compile(rb"\r\n(?:upgrade|http2-settings):[^\r\n]*", re.IGNORECASE)
 _CONNECTION: Final = re.compile(rb"(\r\nconnection:)([^\r\n]*)", re.IGNORECASE)
-_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_LINE: Final = re.compile(rb"[!-~]+ [!-~]+ (HTTP/[0-9]\.[0-9])\r\n")
+"""As `wire/partial.py` has it: llhttp lets more than one space pass."""
 
 
 class _Parts:
@@ -27,7 +28,7 @@ class _Parts:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value))
+        self.fields.append((name, value.rstrip(b" \t")))  # llhttp takes off what stands before only
 
     def on_headers_complete(self) -> None:
         self.is_whole = True
@@ -42,12 +43,12 @@ def parse_head(raw: bytes) -> Head:
     Raises:
         GatewayError: What is wrong with it; the connection cannot go on.
     """
-    line_end = raw.find(b"\r\n")
-    version = raw[line_end - 8 : line_end]
-    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
-        if _VERSION.fullmatch(version) and raw[line_end - 9 : line_end - 8] == b" ":
-            refuse("This gateway speaks HTTP/1.1 and HTTP/1.0.", "version_not_supported")
+    line = _LINE.match(raw)
+    if line is None:
         refuse("The request line is malformed.")
+    version = line[1]
+    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
+        refuse("This gateway speaks HTTP/1.1 and HTTP/1.0.", "version_not_supported")
     parts = _Parts()
     parser = httptools.HttpRequestParser(parts)
     try:

@@ -3,7 +3,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.web.hosts import Host, is_own_name, parse_host
+from multillama.wire.hosts import Host, is_own_name, parse_host
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,591 @@
+import re
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+
+from multillama.errors import GatewayError
+from multillama.wire.heads import (
+    MAX_FIELDS,
+    MAX_LENGTH_DIGITS,
+    ROLE_OF,
+    Head,
+    HeadMemo,
+    Role,
+    drop_fields,
+    read_head,
+    role_of,
+)
+from multillama.wire.parse import parse_head
+
+HOST = (b"Host", b"a")
+
+
+def read(*fields, target=b"/v1/chat/completions", method=b"POST", has_http_11=True, host=HOST):
+    whole = [*([host] if host else []), *fields]
+    return read_head(method, target, whole, has_http_11=has_http_11)
+
+
+def refusal(*fields, **how):
+    with pytest.raises(GatewayError) as caught:
+        read(*fields, **how)
+    assert caught.value.origin == "client"
+    return caught.value.kind
+
+
+def forwarded(*fields):
+    return b"".join(read(*fields).forward)
+
+
+# --- which fields travel on (RFC 9110 §7.6.1) ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"anthropic-version", b"anthropic-beta", b"openai-organization", b"openai-project", b"user-agent",
+        b"accept", b"traceparent", b"x-stainless-lang", b"idempotency-key", b"x-goog-api-client", b"content-type",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("spell", [bytes.lower, bytes.title, bytes.upper])
+def test_what_the_endpoint_may_want_to_know_travels_as_it_came(name, spell):
+    assert forwarded((spell(name), b"caf\xe9; q=1")) == spell(name) + b": caf\xe9; q=1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, b"x") for name, role in ROLE_OF.items() if role is Role.DROP],
+        (b"host2_name", b"x"),
+        (b"transfer_encoding", b"chunked"),
+        (b"x-multillama-endpoint", b"x"),
+        (b"proxy-anything", b"x"),
+        (b"content-length", b"5"),
+        (b"transfer-encoding", b"chunked"),
+        (b"connection", b"keep-alive"),
+        (b"authorization", b"Bearer k"),
+        (b"authorization", b"Basic eA=="),
+        (b"x-api-key", b"k"),
+        (b"api-key", b"k"),
+        (b"x-goog-api-key", b"k"),
+        (b"expect", b"100-continue"),
+        (b"x-multillama-hops", b"1"),
+    ],
+)
+@pytest.mark.parametrize("spell", [bytes.lower, bytes.title, bytes.upper])
+def test_framing_credentials_and_hop_by_hop_fields_end_here(name, value, spell):
+    assert forwarded((spell(name), value), (b"x-other", b"y")) == b"x-other: y\r\n"
+
+
+def test_what_connection_names_ends_here_too_however_often_it_is_said():
+    fields = [
+        (b"X-A", b"1"),
+        (b"Connection", b"close, x-a"),
+        (b"X-B", b"2"),
+        (b"connection", b"X-B , x-content-type"),
+        (b"x-a", b"3"),
+        (b"X-C", b"4"),
+    ]
+
+    assert forwarded(*fields) == b"X-C: 4\r\n"
+
+
+def test_order_and_repeats_are_kept():
+    fields = [
+        (b"x-b", b"1"),
+        (b"X-A", b"2"),
+        (b"x-b", b"3"),
+        (b"Content-Type", b"a/b"),
+        (b"x-b", b""),
+    ]
+
+    assert forwarded(*fields) == b"".join(b"%b: %b\r\n" % field for field in fields)
+
+
+def test_every_role_has_its_kind_of_field():
+    assert {role_of(name) for name in ROLE_OF} == set(Role) - {Role.FORWARD}
+    assert role_of(b"X-Title") is Role.FORWARD
+
+
+def test_fields_are_taken_out_by_lower_case_name():
+    forward = [
+        b"X-A",
+        b": ",
+        b"1",
+        b"\r\n",
+        b"x-b",
+        b": ",
+        b"x-a",
+        b"\r\n",
+        b"x-a",
+        b": ",
+        b"2",
+        b"\r\n",
+    ]
+
+    drop_fields(forward, {b"x-a"})
+
+    assert forward == [b"x-b", b": ", b"x-a", b"\r\n"]
+
+
+# --- framing (RFC 9112 §6) -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "length"), [(b"0", 0), (b"12", 12), (b"0" * 40 + b"7", 7), (b"9" * 18, 10**18 - 1)]
+)
+def test_a_length_is_a_plain_decimal(value, length):
+    assert read((b"Content-Length", value)).length == length
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"+5", b"-5", b"5,5", b"5 5", b"0x5", b"5.0", b"\xb2", b"1_0"]
+)
+def test_what_is_no_plain_decimal_is_refused(value):
+    assert refusal((b"Content-Length", value)) == "bad_request"
+
+
+@pytest.mark.parametrize("digits", [MAX_LENGTH_DIGITS + 1, 4000])
+def test_a_length_beyond_all_limits_is_too_large_and_never_computed(digits):
+    assert refusal((b"Content-Length", b"9" * digits)) == "body_too_large"
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"Chunked", b"CHUNKED"])
+def test_chunked_is_the_one_coding(value):
+    head = read((b"Transfer-Encoding", value))
+
+    assert (head.chunked, head.length) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (b"gzip, chunked", "not_implemented"),
+        (b"deflate", "not_implemented"),
+        (b"x-compress,chunked", "not_implemented"),
+        (b",chunked", "bad_request"),
+        (b"chunked, chunked", "bad_request"),
+        (b"chunked;a=b", "bad_request"),
+        (b"xchunked", "bad_request"),
+        (b"identity", "bad_request"),
+        (b"", "bad_request"),
+    ],
+)
+def test_another_coding_is_refused(value, kind):
+    assert refusal((b"Transfer-Encoding", value)) == kind
+
+
+def test_http_10_knows_no_codings():
+    assert refusal((b"Transfer-Encoding", b"chunked"), has_http_11=False) == "bad_request"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_ways_to_end_a_body_are_one_too_many(order):
+    fields = [(b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")]
+
+    assert refusal(*fields[::order]) == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b"Host", b"a"),
+        (b"Content-Length", b"5"),
+        (b"Transfer-Encoding", b"chunked"),
+        (b"Content-Type", b"application/json"),
+        (b"Content-Encoding", b"identity"),
+        (b"Authorization", b"Bearer k"),
+        (b"x-api-key", b"k"),
+        (b"api-key", b"k"),
+        (b"x-goog-api-key", b"k"),
+    ],
+)
+def test_what_may_stand_once_is_refused_twice_even_alike(name, value):
+    assert refusal((name, value), (name.upper(), value), host=None) == "bad_request"
+
+
+def test_there_is_a_limit_to_the_number_of_fields():
+    assert len(read(*[(b"a", b"b")] * (MAX_FIELDS - 1)).forward) == 4 * (MAX_FIELDS - 1)
+    assert refusal(*[(b"a", b"b")] * MAX_FIELDS) == "head_too_large"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_fine"), [(b"identity", True), (b"Identity", True), (b"gzip", False)]
+)
+def test_a_compressed_body_is_not_read(value, is_fine):
+    if is_fine:
+        assert forwarded((b"Content-Encoding", value)) == b"Content-Encoding: %b\r\n" % value
+    else:
+        assert refusal((b"Content-Encoding", value)) == "unsupported_media_type"
+
+
+# --- the connection (RFC 9112 §9.3) ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "in_11", "in_10"),
+    [
+        ([], True, False),
+        ([b"keep-alive"], True, True),
+        ([b"Keep-Alive"], True, True),
+        ([b"x-a, keep-alive"], True, True),
+        ([b"close"], False, False),
+        ([b"Close , x-a"], False, False),
+        ([b"keep-alive, close"], False, False),
+        ([b"close", b"keep-alive"], False, False),
+        ([b"x-a"], True, False),
+        ([b""], True, False),
+    ],
+)
+def test_a_connection_stays_unless_anything_says_close(values, in_11, in_10):
+    fields = [(b"Connection", value) for value in values]
+
+    stays = [read(*fields, has_http_11=has_http_11).keep_alive for has_http_11 in (True, False)]
+
+    assert stays == [in_11, in_10]
+
+
+@pytest.mark.parametrize(("has_http_11", "expects"), [(True, True), (False, False)])
+def test_an_expectation_of_http_10_is_ignored(has_http_11, expects):
+    # RFC 9110 §10.1.1
+    head = read((b"Expect", b"100-Continue"), has_http_11=has_http_11)
+
+    assert head.expects_continue is expects
+
+
+def test_another_expectation_fails():
+    assert refusal((b"Expect", b"200-maybe")) == "expectation_failed"
+
+
+@pytest.mark.parametrize(
+    ("value", "hops"), [(b"3", 3), (b"0", 0), (b"999", 999), (b"1000", 0), (b"-1", 0), (b"x", 0)]
+)
+def test_hops_are_counted_when_they_can_be_read(value, hops):
+    assert read((b"x-multillama-hops", value)).hops == hops
+
+
+# --- who calls -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "credential"),
+    [
+        (b"Authorization", b"Bearer key", b"key"),
+        (b"authorization", b"bearer   key", b"key"),
+        (b"Authorization", b"Bearer ", b""),
+        (b"Authorization", b"Bearer", b""),
+        (b"Authorization", b"Basic key", None),
+        (b"Authorization", b"key", None),
+        (b"X-Api-Key", b"key", b"key"),
+        (b"api-key", b"key", b"key"),
+        (b"X-GOOG-API-KEY", b"key", b"key"),
+    ],
+)
+def test_the_key_is_found_in_each_of_four_fields(name, value, credential):
+    assert read((name, value)).credential == credential
+
+
+def test_the_same_key_in_two_fields_is_one_key():
+    fields = [(b"Authorization", b"Bearer k"), (b"x-api-key", b"k")]
+
+    assert read(*fields).credential == b"k"
+
+
+def test_two_different_keys_are_refused():
+    assert refusal((b"Authorization", b"Bearer k"), (b"x-api-key", b"other")) == "bad_request"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_somebody_elses_credential_does_not_hide_the_key(order):
+    fields = [(b"Authorization", b"Basic eA=="), (b"x-api-key", b"k")]
+
+    assert read(*fields[::order]).credential == b"k"
+
+
+def test_hints_tell_which_sdk_calls():
+    head = read((b"Anthropic-Version", b"2026-10-21"), (b"X-Goog-Api-Key", b"k"))
+
+    assert {b"anthropic-version", b"x-goog-api-key"} <= head.hints
+    assert b"".join(head.forward) == b"Anthropic-Version: 2026-10-21\r\n"
+
+
+# --- Host and target (RFC 9110 §7.2, RFC 9112 §3.2) ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"a",
+        b"a.b:80",
+        b"127.0.0.1:3000",
+        b"[::1]",
+        b"[::1]:3000",
+        b"x_y-z.test",
+        b"%41",
+        b"A:65535",
+    ],
+)
+def test_a_host_is_one_name_with_an_optional_port(host):
+    assert read(host=(b"Host", host)).host == host
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"",
+        b"a, b",
+        b"u@h",
+        b"h/p",
+        b"a b",
+        b"a:",
+        b"a:b",
+        b"a:123456",
+        b"::1",
+        b"[::1",
+        b"[x]",
+        b"a?b",
+        b"a#b",
+        b"\xff",
+    ],
+)
+def test_anything_else_as_a_host_is_refused(host):
+    assert refusal(host=(b"Host", host)) == "bad_request"
+
+
+def test_only_http_11_needs_a_host():
+    assert refusal(host=None) == "bad_request"
+    assert read(host=None, has_http_11=False).host is None
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"/", b"/", b""),
+        (b"/v1/models", b"/v1/models", b""),
+        (b"/v1/models?limit=5&a=b", b"/v1/models", b"limit=5&a=b"),
+        (b"/a?b?c=/", b"/a", b"b?c=/"),
+        (b"/v1/models/a%2Fb:free", b"/v1/models/a%2Fb:free", b""),
+        (b"/!$&'()*+,;=:@-._~[]^`{|}", b"/!$&'()*+,;=:@-._~[]^`{|}", b""),
+        (b"http://a/v1/models?x", b"/v1/models", b"x"),
+        (b"HTTPS://A", b"/", b""),
+        (b"http://a?x", b"/", b"x"),
+    ],
+)
+def test_a_target_is_a_path_and_a_query(target, path, query):
+    head = read(target=target)
+
+    assert (head.path, head.query) == (path, query)
+
+
+def test_an_asterisk_is_for_options():
+    assert read(target=b"*", method=b"OPTIONS").path == b"*"
+    assert refusal(target=b"*") == "bad_request"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"", b"v1/models", b"/a b", b"/a#b", b"http://a/#b", b"/\xc3\xa9", b"/a\\b", b'/"', b"/<", b"/\x7f",
+        b"/\x00", b"ftp://a/", b"http://b/", b"http://u@a/", b"http:///", b"//", b"http://a:80/", b"/a\nb",
+    ],
+)  # fmt: skip
+def test_a_target_that_two_readers_may_read_differently_is_refused(target):
+    if target == b"//":
+        assert (
+            read(target=target).path == b"//"
+        )  # a path like any other: it is compared, never resolved
+    else:
+        assert refusal(target=target) == "bad_request"
+
+
+def test_an_absolute_target_needs_the_host_beside_it():
+    assert refusal(target=b"http://a/", host=None, has_http_11=False) == "bad_request"
+
+
+@pytest.mark.parametrize("query", [b"key=k", b"a=b&api_key=k", b"api-key=", b"access_token=k&a"])
+def test_a_key_in_the_url_is_refused_because_urls_are_logged(query):
+    assert refusal(target=b"/v1/models?" + query) == "key_in_query"
+
+
+@pytest.mark.parametrize("query", [b"monkey=k", b"keys=k", b"a=key", b"key"])
+def test_what_only_looks_like_a_key_in_the_url_passes(query):
+    assert read(target=b"/v1/models?" + query).query == query
+
+
+# --- cost and safety -------------------------------------------------------------------------------
+
+
+def test_a_connection_of_many_names_costs_linear_time():
+    fields = [(b"x-%d" % at, b"y") for at in range(98)]
+    started = time.process_time()
+
+    read(*fields, (b"Connection", b",".join(b"%d" % at for at in range(5000))))
+
+    assert time.process_time() - started < 0.1
+
+
+NAMES = st.sampled_from([*ROLE_OF, b"X-A", b"x_b", b"Proxy-X"]) | st.binary(max_size=6)
+VALUES = st.sampled_from(
+    [
+        b"chunked",
+        b"5",
+        b"close",
+        b"keep-alive, x-a",
+        b"Bearer k",
+        b"k",
+        b"identity",
+        b"100-continue",
+        b"a",
+    ]
+) | st.binary(max_size=8)
+TARGETS = st.sampled_from([b"/", b"*", b"http://a/", b"/?key=k"]) | st.binary(max_size=8)
+
+
+@given(
+    method=st.sampled_from([b"POST", b"OPTIONS"]),
+    target=TARGETS,
+    fields=st.lists(st.tuples(NAMES, VALUES), max_size=8),
+    has_http_11=st.booleans(),
+)
+def test_any_fields_give_facts_or_a_failure_of_the_client(method, target, fields, has_http_11):
+    try:
+        head = read_head(method, target, fields, has_http_11=has_http_11)
+    except GatewayError as error:
+        assert error.origin == "client"
+        return
+
+    secrets = {b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie"}
+    framing = {b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"upgrade"}
+    names = {name.lower() for name in head.forward[::4]}
+    assert not names & (secrets | framing)
+    assert not any(b"_" in name for name in names)
+    assert (head.path[:1] == b"/") or head.path == b"*"
+
+
+# --- the memo --------------------------------------------------------------------------------------
+
+
+def facts(head):
+    left_out = ("length", "outgoing")
+    return {name: getattr(head, name) for name in Head.__slots__ if name not in left_out}
+
+
+def remembering(raw):
+    memo = HeadMemo()
+    memo.keep(raw, parse_head(raw))
+    return memo
+
+
+POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n%bX-A: b\r\n\r\n"
+
+
+def test_nothing_is_found_before_anything_is_kept():
+    assert HeadMemo().find(POST % b"") is None
+
+
+@pytest.mark.parametrize(
+    "spelling", [b"Content-Length: ", b"content-length: ", b"Content-length: "]
+)
+@pytest.mark.parametrize("length", [b"0", b"7", b"12345", b"007"])
+def test_the_same_head_with_another_length_is_known(spelling, length):
+    memo = remembering(POST % (spelling + b"5\r\n"))
+
+    found = memo.find(POST % (spelling + length + b"\r\n"))
+
+    assert found is not None
+    assert found[1] == int(length)
+
+
+@pytest.mark.parametrize("lines", [b"", b"Transfer-Encoding: chunked\r\n"])
+def test_the_same_head_without_a_length_is_known(lines):
+    memo = remembering(POST % lines)
+
+    found = memo.find(POST % lines)
+
+    assert found is not None
+    assert (found[1], found[0].chunked) == (None, lines != b"")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"content-length:5\r\n",
+        b"Content-Length:  5\r\n",
+        b"CONTENT-LENGTH: 5\r\n",
+        b"Content-Length: 0000000000000005\r\n",
+    ],
+)
+def test_a_length_in_another_spelling_is_never_taken_for_none(line):
+    memo = remembering(POST % line)
+
+    assert memo.find(POST % line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"Content-Length: \r\n", b"Content-Length: +5\r\n", b"Content-Length: 5 \r\n", b"Content-Length: 5\x00\r\n",
+     b"Content-Length: 5\r\nContent-Length: 5\r\n", b"Content-Length: 1234567890123456\r\n", b"", b"Content-Length: \xb2\r\n"],
+)  # fmt: skip
+def test_what_is_not_the_same_head_is_read_anew(line):
+    memo = remembering(POST % b"Content-Length: 5\r\n")
+
+    assert memo.find(POST % line) is None
+
+
+def test_a_head_that_is_not_worth_remembering_is_not_mixed_up_with_the_last():
+    memo = remembering(POST % b"Content-Length: 5\r\n")
+    odd = POST % b"content-length:7\r\n"
+
+    memo.keep(odd, parse_head(odd))
+
+    assert memo.find(POST % b"Content-Length: 5\r\n") is None
+    assert memo.find(odd) is None
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [b"Content-Length: 5\r\n", b"content-length: 12\r\n", b"content-length:5\r\n", b"Content-Length: 007\r\n",
+         b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"X-A: Content-Length: 5\r\n", b"X-B: 5\r\n",
+         b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"Authorization: Bearer k\r\n", b"Expect: 100-continue\r\n",
+         b"Content-Length: 5 \r\n", b"Host: b\r\n"]
+    ),
+    max_size=4,
+).map(b"".join)  # fmt: skip
+
+
+@given(
+    first=LINES,
+    second=LINES,
+    edit=st.tuples(st.integers(0, 200), st.binary(max_size=2)) | st.none(),
+)
+def test_the_memo_never_says_what_the_parser_would_not(first, second, edit):
+    kept, asked = POST % first, POST % second
+    if edit is not None:
+        at, piece = edit
+        asked = kept[:at] + piece + kept[at + 1 :]
+    memo = HeadMemo()
+    try:
+        memo.keep(kept, parse_head(kept))
+    except GatewayError:
+        return
+
+    found = memo.find(asked)
+
+    if found is not None:
+        head = parse_head(asked)
+        assert facts(found[0]) == facts(head)
+        assert found[1] == head.length
+    elif asked == kept:
+        assert re.search(rb"(?i)content-length:(?! \d{1,15}\r)", kept) or found is not None
+
+
+@given(at=st.integers(0, 90), byte=st.integers(0, 255))
+def test_a_head_that_differs_in_one_byte_is_another_head(at, byte):
+    kept = POST % b"Content-Length: 5\r\n"
+    at %= len(kept)
+    asked = kept[:at] + bytes([byte]) + kept[at + 1 :]
+    is_length = at == kept.index(b"5") and bytes([byte]).isdigit()
+
+    found = remembering(kept).find(asked)
+
+    assert (found is not None) == (asked == kept or is_length)
