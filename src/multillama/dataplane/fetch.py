@@ -63,10 +63,10 @@ class _Fetch:
         await self._done
         head = self._head
         assert head is not None  # noqa: S101 - the future is resolved without failure only after a head
-        pairs = zip(head.lines[::4], head.lines[2::4], strict=True)
+        pairs = [line.partition(b":")[::2] for line in head.lines]
         return (
             head.status,
-            tuple((name.lower(), value) for name, value in pairs),
+            tuple((name.lower(), value.strip()) for name, value in pairs),
             b"".join(self._parts),
         )
 

@@ -22,12 +22,12 @@ EDGE_BYTES: Final = 2048
 
 CRLF: Final = b"\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
-CHUNKED: Final = b"transfer-encoding: chunked\r\n"
-UNBUFFERED: Final = b"x-accel-buffering: no\r\n"
+CHUNKED: Final = b"transfer-encoding: chunked"
+UNBUFFERED: Final = b"x-accel-buffering: no"
 """Tells an nginx in front of us to pass events on as they come."""
 
-_OUR_ID: Final = b"x-request-id: %b\r\nx-multillama-endpoint: %b\r\n"
-_BESIDE_ITS_ID: Final = b"x-multillama-id: %b\r\nx-multillama-endpoint: %b\r\n"
+_OUR_ID: Final = b"x-request-id: %b\r\nx-multillama-endpoint: %b"
+_BESIDE_ITS_ID: Final = b"x-multillama-id: %b\r\nx-multillama-endpoint: %b"
 
 
 class Client(Protocol):
@@ -160,15 +160,12 @@ class Attempt:
         client = self._client
         # The endpoint's own request id is the one its support asks for, so it keeps that name.
         own = _BESIDE_ITS_ID if head.has_request_id else _OUR_ID
-        lines = [
-            status_line(head.status),
-            *head.lines,
-            own % (self._exchange_id.encode(), self.endpoint.encode("latin-1")),
-        ]
+        lines = head.lines
+        lines.append(own % (self._exchange_id.encode(), self.endpoint.encode("latin-1")))
         if head.length is not None:
             # 204 has no framing line at all (RFC 9110 §8.6); a 304's or HEAD's length describes what is not sent.
             if head.status != 204:
-                lines.append(b"content-length: %d\r\n" % head.length)
+                lines.append(b"content-length: %d" % head.length)
         elif head.may_have_body:
             self._is_chunked = client.has_http_11 and not client.is_head
             if self._is_chunked:
@@ -179,12 +176,11 @@ class Attempt:
             lines.append(UNBUFFERED)
         if self.must_close or not client.may_keep_alive():
             self.must_close = True
-            lines.append(b"connection: close\r\n")
+            lines.append(b"connection: close")
         elif not client.has_http_11:
-            lines.append(b"connection: keep-alive\r\n")
-        lines.append(CRLF)
+            lines.append(b"connection: keep-alive")
         self._is_framed = self._is_chunked or head.length is not None
-        self._head_bytes = b"".join(lines)
+        self._head_bytes = status_line(head.status) + b"\r\n".join(lines) + b"\r\n\r\n"
         client.on_commit()
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:

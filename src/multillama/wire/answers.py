@@ -53,14 +53,14 @@ class AnswerHead:
 
     __slots__ = ("chunked", "has_request_id", "is_event_stream", "length", "lines", "status")
 
-    def __init__(self) -> None:
-        self.status = 0
+    def __init__(self, status: int) -> None:
+        self.status = status
         self.length: int | None = None
         self.chunked = False
         self.is_event_stream = False
         self.has_request_id = False
         self.lines: list[bytes] = []
-        """Header lines for the client, as alternating name, `: `, value, CRLF."""
+        """Header lines for the client as the endpoint sent them, without their CRLF."""
 
     @property
     def may_have_body(self) -> bool:
@@ -76,7 +76,7 @@ class AnswerReader:
     """Reads the answers of one connection, one after another."""
 
     __slots__ = (
-        "_fields", "_interim", "_named", "_next", "_parser", "_partial", "_whole_parts", "error", "has_begun",
+        "_head_bytes", "_interim", "_named", "_parser", "_partial", "_whole_parts", "error", "has_begun",
         "has_extra", "head", "is_complete", "may_stay", "on_body", "parts",
     )  # fmt: skip
 
@@ -101,9 +101,8 @@ class AnswerReader:
         self.has_extra = False
         """True if bytes came after the answer: they must never be taken for the next one."""
         self.error = ""
-        self._next = AnswerHead()
-        self._fields = 0
-        self._named: set[bytes] | None = None
+        self._head_bytes = b""
+        self._named: frozenset[bytes] = frozenset()
         self._interim = 0
         self._whole_parts = 0
         self.parts.clear()
@@ -152,6 +151,7 @@ class AnswerReader:
             raise _malformed("sent an over-long head")
         if end >= 0:
             data = bytes(head)
+            self._head_bytes = data[:end]
             partial.clear()
             return data
         if not partial:
@@ -170,54 +170,57 @@ class AnswerReader:
         if self.is_complete:
             self.has_extra = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.head is not None:
-            return  # a trailer, or a second answer: it ends here
-        self._fields += 1
-        role = _ROLES.get(name)
-        if role is None:
-            role = _NAMES.get(name.lower(), _FORWARD)
-        if role == _FORWARD:
-            self._next.lines += (name, b": ", value, b"\r\n")
-        elif role != _DROP:
-            self._take_field(role, name, value)
-
-    def _take_field(self, role: int, name: bytes, value: bytes) -> None:
-        head = self._next
-        if role == _LENGTH:
-            # llhttp has refused a second one, signs and blanks.
-            head.length = int(value)
-        elif role == _CONNECTION:
-            if value not in (b"keep-alive", b"close"):
-                tokens = {token.strip() for token in value.lower().split(b",")}
-                self._named = tokens if self._named is None else self._named | tokens
-        elif role == _CODING:
-            head.chunked = value.lower() == b"chunked"
-            if not head.chunked:
-                self.error = "uses a transfer coding other than chunked"
-        else:
-            head.lines += (name, b": ", value, b"\r\n")
-            if role == _TYPE:
-                head.is_event_stream = value[:17].lower() == b"text/event-stream"
-            else:
-                head.has_request_id = True
-
     def on_headers_complete(self) -> None:
         if self.head is not None:
-            return
-        head = self._next
-        head.status = status = self._parser.get_status_code()
+            return  # a second answer: for nobody
+        status = self._parser.get_status_code()
         if status < 200:
             self._interim += 1
-            self._next = AnswerHead()
             if status < 100 or status == 101 or self._interim > MAX_INTERIM:
                 self.error = "sent interim answers we did not ask for"
             return
-        if self._fields > MAX_FIELDS or status > 599:
+        head = AnswerHead(status)
+        self._sort_fields(head)
+        if len(head.lines) > MAX_FIELDS or status > 599:
             self.error = "sent an impossible head"
+        if not self.error:
+            self.head = head
+
+    def _sort_fields(self, head: AnswerHead) -> None:
+        """Sorts the lines of the head, which llhttp has found to be one field each, ending in CRLF."""
+        lines = head.lines
+        for line in self._head_bytes.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            role = _ROLES.get(name)
+            if role is None:
+                role = _NAMES.get(name.lower(), _FORWARD)
+            if role == _FORWARD:
+                lines.append(line)
+            elif role == _LENGTH:
+                # llhttp has refused a second one, signs and blanks.
+                head.length = int(value)
+            elif role == _TYPE:
+                lines.append(line)
+                head.is_event_stream = value.strip()[:17].lower() == b"text/event-stream"
+            elif role != _DROP:
+                self._take_field(head, role, line, value.strip().lower())
+        self._head_bytes = b""
         if self._named:
-            _drop(head.lines, self._named)
-        self.head = head
+            lines[:] = [
+                line for line in lines if line.partition(b":")[0].lower() not in self._named
+            ]
+
+    def _take_field(self, head: AnswerHead, role: int, line: bytes, value: bytes) -> None:
+        if role == _CONNECTION:
+            if value not in (b"keep-alive", b"close"):
+                self._named |= {token.strip() for token in value.split(b",")}
+        elif role == _CODING:
+            head.chunked = value == b"chunked"
+            if not head.chunked:
+                self.error = "uses a transfer coding other than chunked"
+        else:
+            head.lines.append(line)
+            head.has_request_id = True
 
     def on_message_complete(self) -> None:
         if self.head is not None and not self.is_complete:
@@ -225,12 +228,6 @@ class AnswerReader:
             self._whole_parts = len(self.parts)
             # Only here: between messages llhttp has forgotten the answer's Connection field.
             self.may_stay = self._parser.should_keep_alive()
-
-
-def _drop(lines: list[bytes], named: set[bytes]) -> None:
-    for at in range(len(lines) - 4, -1, -4):
-        if lines[at].lower() in named:
-            del lines[at : at + 4]
 
 
 def _malformed(text: str) -> GatewayError:
