@@ -18,7 +18,6 @@ CODING = "the only coding served is chunked"
 METHOD = "the method is none that is served"
 PROXY = "nothing here speaks the PROXY protocol; gunicorn has it switched on"
 FOLD = "a folded field may be refused (RFC 9112 §5.2); gunicorn has it switched on"
-TUNNEL = "there are no tunnels here (RFC 9110 §9.3.6)"
 LIMIT = "a limit of gunicorn's, set for this file; ours are wider"
 UNDERSCORE = "a name with an underscore is dropped; gunicorn is set to refuse it"
 TRAILER = "all trailers are dropped, so a forbidden one does no harm (RFC 9110 §6.5.1)"
@@ -34,8 +33,6 @@ REFUSED_HERE = {
     **dict.fromkeys(("valid/031", "valid/031compat", "valid/031compat2"), METHOD),
     **dict.fromkeys(("valid/compat_obs_fold", "valid/compat_obs_fold_huge"), FOLD),
     **dict.fromkeys(("valid/pp_01", "valid/pp_02", "valid/pp_04", "valid/pp_05"), PROXY),
-    "valid/rfc9112_target_authority_connect_01": TUNNEL,
-    "valid/rfc9112_target_authority_ipv6_01": TUNNEL,
 }
 """Valid for gunicorn, refused here."""
 SERVED_HERE = {
