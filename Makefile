@@ -39,6 +39,7 @@ docs: $(VENV)/.dev  ## write the generated parts of the docs anew
 bench: $(VENV)/.dev  ## measure the gateway's own cost beside nginx (needs wrk, nginx, taskset)
 	scripts/need wrk=wrk nginx=nginx-light taskset=util-linux curl=curl
 	$(BIN)/python -m bench.run $(ARGS)
+	$(BIN)/python scripts/generate_docs.py
 
 demo: $(VENV)/.demo  ## set up, then serve a small local model behind the gateway (ARGS=--once to stop after one answer)
 	@$(BIN)/multillama demo $(ARGS)

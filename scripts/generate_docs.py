@@ -4,11 +4,12 @@ A part stands in any Markdown file between `<!-- generated:NAME -->` and `<!-- e
 Without an argument all parts are written anew; `--check` names the stale ones and changes nothing.
 """
 
+import json
 import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from multillama.config.schema import SETTINGS, Setting
 from multillama.core.operations import OPERATIONS, Body
@@ -113,6 +114,31 @@ def command_line() -> str:
     return "\n".join(texts)
 
 
+def figures() -> str:
+    """What the gateway costs, from the newest runs of the bench."""
+    if (results := _measured("results.json")) is None:
+        return "No figures have been kept yet: `make bench` takes them.\n"
+    machine = results["machine"]
+    rows = results["figures"].values()
+    where = f"{machine['cores']} cores ({machine['processor']}), Python {machine['python']}."
+    return f"{where}\n\n" + table(
+        ("what", "figure", "promised at most"),
+        ((row["title"], f"{_short(row['value'])} {row['unit']}", _bar(row)) for row in rows),
+    )
+
+
+def peers() -> str:
+    """The same of other gateways."""
+    measured = _measured("peers.json") or {"rows": []}
+    rows = [_peer(f"{row['name']} {row['version']}", row["what"], row) for row in measured["rows"]]
+    if results := _measured("results.json"):
+        ours, nginx = (min(runs) for runs in results["figures"]["chat"]["samples"].values())
+        facts = {**measured["ours"], "cpu_us": ours, "nginx_cpu_us": nginx}
+        rows.insert(0, _peer("**MultiLlama**", "everything on: key, routing, records, log", facts))
+    head = ("", "what it is", "CPU per request", "memory", "packages", "installed")
+    return table(head, rows)
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "flags": flags,
     "settings": settings,
@@ -120,6 +146,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "failures": failures,
     "providers": providers,
     "command-line": command_line,
+    "figures": figures,
+    "peers": peers,
 }
 
 
@@ -164,6 +192,27 @@ def _key_variables(row: Provider) -> str:
     names = ", ".join(map(code, row.keys))
     # such a key opens other doors than models too, so detection leaves it alone
     return f"({names}: only with `--key env:NAME`)" if row.general_key and names else names
+
+
+def _measured(name: str) -> dict[str, Any] | None:
+    path = ROOT / "bench" / name
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _bar(row: dict[str, Any]) -> str:
+    if row["bar"] is None:
+        return ""
+    return f"{row['bar']:g} {row['unit']}" + ("" if row["is_met"] else " (**missed**)")
+
+
+def _peer(name: str, what: str, facts: dict[str, Any]) -> tuple[str, ...]:
+    cost = f"{_short(facts['cpu_us'] / facts['nginx_cpu_us'])} x nginx"
+    sizes = f"{facts['rss_mb']} MB", f"{facts['packages']}", f"{facts['installed_mb']} MB"
+    return (name, what, cost, *sizes)
 
 
 def renewed(text: str) -> str:

@@ -1,5 +1,6 @@
 """The generated parts of the docs are fresh, and a stale one is named."""
 
+import json
 import pathlib
 
 import pytest
@@ -74,3 +75,34 @@ def test_a_bar_in_a_cell_does_not_break_the_table():
     text = generate_docs.table(["a"], [["x|y"]])
 
     assert text == "| a |\n| --- |\n| x\\|y |\n"
+
+
+def test_a_missed_promise_is_shown_as_missed(monkeypatch, tmp_path):
+    (tmp_path / "bench").mkdir()
+    figure = {"title": "chat", "value": 3.456, "unit": "x nginx", "bar": 3.2, "is_met": False}
+    machine = {"cores": 2, "processor": "P", "python": "3.11"}
+    (tmp_path / "bench" / "results.json").write_text(
+        json.dumps({"machine": machine, "figures": {"chat": figure}})
+    )
+    monkeypatch.setattr(generate_docs, "ROOT", tmp_path)
+
+    assert "| chat | 3.46 x nginx | 3.2 x nginx (**missed**) |" in generate_docs.figures()
+
+
+def test_our_own_row_comes_from_our_newest_figures(monkeypatch, tmp_path):
+    (tmp_path / "bench").mkdir()
+    samples = {"gateway": [33.0, 30.0], "nginx": [10.0, 12.0]}
+    peer = {"name": "P", "version": "1", "what": "a peer", "cpu_us": 50, "nginx_cpu_us": 10}
+    sizes = {"rss_mb": 34, "packages": 17, "installed_mb": 26}
+    (tmp_path / "bench" / "results.json").write_text(
+        json.dumps({"figures": {"chat": {"samples": samples}}})
+    )
+    (tmp_path / "bench" / "peers.json").write_text(
+        json.dumps({"ours": sizes, "rows": [peer | sizes]})
+    )
+    monkeypatch.setattr(generate_docs, "ROOT", tmp_path)
+
+    text = generate_docs.peers()
+
+    assert "| 3 x nginx | 34 MB | 17 | 26 MB |" in text.splitlines()[2]
+    assert text.splitlines()[3] == "| P 1 | a peer | 5 x nginx | 34 MB | 17 | 26 MB |"
