@@ -1,4 +1,5 @@
 import pytest
+from hypothesis import given, strategies as st
 
 from multillama.core.auth import check_key, check_page
 from multillama.errors import GatewayError
@@ -64,3 +65,22 @@ def test_a_page_of_a_stranger_may_not_spend_the_operators_keys(origin, host, kin
         check_page(origin, host=host, bound="nas.lan")
 
     assert caught.value.kind == kind
+
+
+@given(
+    origin=st.binary(max_size=12) | st.binary(max_size=8).map(lambda tail: b"http://" + tail),
+    host=st.none() | st.binary(max_size=8),
+)
+def test_any_origin_and_host_pass_or_are_the_pages_fault(origin, host):
+    try:
+        check_page(origin, host=host)
+    except GatewayError as error:
+        assert error.kind in ("cross_site_request", "host_not_allowed")
+
+
+@pytest.mark.parametrize("origin", [b"http://[", b"https://]", b"http://\xe2\x84\x80"])
+def test_an_origin_that_is_no_url_is_a_strangers(origin):
+    with pytest.raises(GatewayError) as caught:
+        check_page(origin, host=b"localhost")
+
+    assert caught.value.kind == "cross_site_request"

@@ -1,7 +1,6 @@
 """Who may call: the client's key against ours, in constant time; and, where no key is asked for, which pages may."""
 
 from hmac import compare_digest
-from urllib.parse import urlsplit
 
 from multillama.errors import GatewayError
 from multillama.wire.hosts import is_own_name, parse_host
@@ -48,11 +47,12 @@ def check_page(origin: bytes | None, *, host: bytes | None, bound: str = "") -> 
     if origin is None:
         return
     text = origin.decode("latin-1")
-    page = urlsplit(text)
-    if page.scheme not in ("http", "https") and text != "null":
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() not in ("http", "https") and text != "null":
         return
-    from_host = parse_host(page.netloc)
-    if from_host is None or not (is_own_name(from_host, bound) or page.netloc.encode() == host):
+    authority = rest.removeprefix("//")
+    from_host = parse_host(authority)
+    if from_host is None or not (is_own_name(from_host, bound) or authority.encode() == host):
         raise GatewayError(
             "cross_site_request",
             "A page of another site may not use a gateway that asks for no key. Start it with --api-key.",
