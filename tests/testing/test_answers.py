@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from multillama.testing.answers import OPERATIONS, PROMPT_TOKENS, VECTOR, Answer, answer_to
+from multillama.testing.answers import (
+    MAX_WORDS,
+    OPERATIONS,
+    PROMPT_TOKENS,
+    VECTOR,
+    Answer,
+    answer_to,
+)
 
 WORDS = ["One ", "two ", '"three"\n']
 TEXT = "".join(WORDS)
@@ -130,6 +137,14 @@ def test_a_stream_may_be_endless() -> None:
     )
 
     assert len(list(islice(endless.parts, 1000))) == 1000
+
+
+def test_a_whole_body_of_endless_words_ends() -> None:
+    whole = answer_to("/v1/chat/completions", b"{}", models=[], words=repeat("word "))
+
+    usage = json.loads(b"".join(whole.parts))["usage"]
+
+    assert usage["completion_tokens"] == MAX_WORDS
 
 
 def test_every_input_gets_an_embedding() -> None:

@@ -9,6 +9,7 @@ import json
 import struct
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from itertools import islice
 from string import Template
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,8 @@ PROMPT_TOKENS: Final = 9
 """What every text in `texts/` says of its prompt; an answer has one token for each word."""
 VECTOR: Final = (0.25, -0.5, 1.0)
 """Every embedding; exact as float32, which `encoding_format: base64` carries."""
+MAX_WORDS: Final = 10_000
+"""Of a whole body; a stream has no limit."""
 OPERATIONS: Final = {
     "/chat/completions": "chat",
     "/completions": "completions",
@@ -53,7 +56,7 @@ def answer_to(target: str, body: bytes, *, models: Iterable[str], words: Iterabl
         parts = _stream(stream.read_text(), asked, words)
         return Answer("text/event-stream; charset=utf-8", parts, is_stream=True)
     whole = (files(__package__) / "texts" / f"{name}.json").read_text()
-    return Answer("application/json", [_fill(whole, asked, list(words))])
+    return Answer("application/json", [_fill(whole, asked, list(islice(words, MAX_WORDS)))])
 
 
 def _parse(body: bytes) -> dict[str, Any] | None:

@@ -81,8 +81,10 @@ class Behaviour:
         if self.status[:3] in ("204", "304"):
             headers, parts = {}, ()
         elif framing == "length":
-            parts = list(parts)
-            headers["content-length"] = str(sum(map(len, parts)))
+            if self.body is None:
+                parts = list(parts)
+            size = sum(map(len, parts)) if self.body is None else len(self.body)
+            headers["content-length"] = str(size)
         elif framing == "chunked":
             parts = chain(map(_chunk, parts), [LAST_CHUNK])
             headers["transfer-encoding"] = "chunked"

@@ -189,3 +189,4 @@ class Connection(asyncio.Protocol):
             data = await self._reader.read(min(size, HEAD_LIMIT_BYTES))
             request.body += data
             size -= len(data)
+            self._server.notify()
