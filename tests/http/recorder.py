@@ -65,6 +65,11 @@ class Recorder:
             }
         ).encode()
 
+    def abort(self) -> None:
+        """Ends all connections; they are closed one turn of the loop later."""
+        for transport in list(self.transports):
+            transport.abort()
+
     def on_garbage(self, error: str) -> None:
         self._broken.append(error)
 
@@ -160,8 +165,7 @@ class RecorderThread:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for transport in list(self.recorder.transports):
-            transport.abort()
+        self.recorder.abort()
         await asyncio.sleep(0)  # the turn in which they close
 
 
