@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from multillama.errors import GatewayError
-from multillama.wire.peek import View, peek, replace_member
+from multillama.wire.peek import WHOLE_BELOW_BYTES, View, peek, replace_member
 
 
 def failure(body):
@@ -44,7 +44,7 @@ def test_routing_reads_the_model_and_whether_it_streams(body, view):
         b'{"model":"m1",}', b"{'model':'m1'}", b'{"model":"m1"}{"model":"m2"}', b'{"model":"m1","x":01}',
         b'{"model":"m1","x":nul}', b'{"model":"m1","x":"\n"}', b'{"model":"m1","x":NaN}',
         b'\xef\xbb\xbf{"model":"m1"}', b'{"model":"\xff"}', b'{"model":"\\ud800"}', b'{"model":"\\x"}',
-        b'{"model":"m1","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b"[" * 100_000,
+        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"model":"m1"}', b"[" * 100_000,
     ],
 )  # fmt: skip
 def test_what_is_no_json_object_is_the_clients_fault(body):
@@ -202,3 +202,39 @@ def test_a_replacement_changes_one_value_and_no_other_byte_of_a_value(members, n
 
     assert {key: bytes(value) for key, value in after.items()} == before | {name: b'{"new":1}'}
     assert list(after) == list(before | {name: b""})
+
+
+LARGE = b'"' + b"x" * WHOLE_BELOW_BYTES + b'"'
+
+
+@pytest.mark.parametrize(
+    ("body", "view"),
+    [
+        (b'{"model":"m1","x":%b}', View("m1")),
+        (b' { "model" : "m1" , "stream" : true , "x":%b}', View("m1", stream=True)),
+        (b'{"model":"m1","stream":false,"x":%b}', View("m1", stream=False)),
+        (b'{"model":"\xe6\xa8\xa1","x":%b}', View("模")),
+        (b'{"model":"m1","x":%b,"tools":[{"model":"m2"}]}', View("m1")),
+        (b'{"model":"m\\u0031","x":%b}', View("m1")),
+        (b'{"x":%b,"model":"m1","stream":true}', View("m1", stream=True)),
+    ],
+)
+def test_a_large_body_gives_the_same_as_a_small_one(body, view):
+    assert peek(body % LARGE) == peek(body % b'""') == view
+
+
+def test_of_a_large_body_that_begins_with_its_model_the_endpoint_judges_the_rest():
+    assert peek(b'{"model":"m1","x":nul,"y":%b}' % LARGE) == View("m1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"m1","x":%b,"model":"m2"}',
+        b'{"model":"m1","x":%b',
+        b'{"model":"\xff","x":%b}',
+        b'{"model":"m1" "x":%b}',
+    ],
+)
+def test_a_large_body_with_a_doubtful_model_is_read_to_its_end(body):
+    assert failure(body % LARGE).kind == "invalid_json"

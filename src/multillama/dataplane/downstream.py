@@ -71,7 +71,7 @@ class Downstream(asyncio.Protocol):
         self._mode = HEAD
         self._queued = b""
         self._partial: PartialHead | None = None
-        self._memo = HeadMemo()
+        self._memo = listener.memo
         self._is_pumping = False
         self._is_read_paused = False
         self._is_write_paused = False
@@ -116,7 +116,7 @@ class Downstream(asyncio.Protocol):
         if exchange is None or self._mode != BUSY:
             return False  # between requests, or in the middle of one: nothing will follow
         attempt = exchange.attempt
-        if attempt is not None and attempt.is_committed and exchange.stream:
+        if attempt is not None and attempt.is_event_stream:
             return False  # nobody half-closes and reads a stream; a reader that left must not cost tokens
         # A FIN may be a client that left, or one that has said all and waits (RFC 9112 §9.6 allows it). Only the
         # answer to a write tells: an interim response is legal at any time, and a closed peer resets.
@@ -207,6 +207,8 @@ class Downstream(asyncio.Protocol):
         if known is None:
             head = parse_head(raw)
             length = head.length
+            # A client's next connection begins like this one, so it is given this memo.
+            self._memo = self._listener.memo = HeadMemo()
             self._memo.keep(raw, head)
         else:
             head, length = known

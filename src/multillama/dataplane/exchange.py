@@ -302,7 +302,7 @@ class Exchange:
                 outcome="ok"
                 if error is None
                 else outcome_of(error, committed=answered is not None),
-                stream=self.stream,
+                stream=self.stream or (answered is not None and answered.is_event_stream),
                 error=None if error is None else error.kind,
                 error_text=None if error is None else error.text,
                 first_byte_ms=first_byte_ms,

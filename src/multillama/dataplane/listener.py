@@ -18,7 +18,7 @@ from multillama.dataplane.downstream import Downstream
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.timers import Timers
 from multillama.errors import GatewayError
-from multillama.wire.heads import Head
+from multillama.wire.heads import Head, HeadMemo
 
 HandOver = Callable[[asyncio.Transport, bytes], None]
 """Takes a connection, with the bytes of its request."""
@@ -49,6 +49,8 @@ class Listener:
         self.on_record = on_record
         self.on_crash: Callable[[BaseException], None] = _reraise
         self.connections: set[Downstream] = set()
+        self.memo = HeadMemo()
+        """The newest head that was read in full; what a new connection compares its first one with."""
         self.is_draining = False
         self._hand_over = hand_over
         self._id_prefix = id_prefix

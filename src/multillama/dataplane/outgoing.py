@@ -1,8 +1,13 @@
 """The head of the request that an endpoint receives, always built from parsed parts."""
 
+from typing import Final
+
 from multillama.core.operations import Operation
 from multillama.core.snapshot import Endpoint
 from multillama.wire.heads import Head, drop_fields
+
+MAX_KEPT: Final = 64
+"""Endpoints for which one head's lines are kept."""
 
 
 def opening_lines(head: Head, operation: Operation, endpoint: Endpoint) -> bytes:
@@ -11,9 +16,9 @@ def opening_lines(head: Head, operation: Operation, endpoint: Endpoint) -> bytes
     Order: what the endpoint needs, its defaults where the client is silent, what the client sent, the hop count.
     A connection that repeats its head repeats these lines, so they are kept with the head.
     """
-    known = head.outgoing
-    if known is not None and known[0] is endpoint:
-        return known[1]
+    known = head.outgoing.get(endpoint)
+    if known is not None:
+        return known
     target = endpoint.paths[operation.name]
     if head.query:
         target += b"?" + head.query
@@ -29,5 +34,7 @@ def opening_lines(head: Head, operation: Operation, endpoint: Endpoint) -> bytes
             b"x-multillama-hops: %d\r\n" % (head.hops + 1),
         )
     )  # fmt: skip
-    head.outgoing = (endpoint, lines)
+    if len(head.outgoing) >= MAX_KEPT:
+        head.outgoing.clear()
+    head.outgoing[endpoint] = lines
     return lines

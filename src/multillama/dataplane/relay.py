@@ -69,7 +69,8 @@ class Attempt:
     _head_bytes: bytes = b""
     _is_chunked: bool = False
     _is_framed: bool = False
-    _is_event_stream: bool = False
+    is_event_stream: bool = False
+    """True once an answer of server-sent events has begun."""
 
     def __init__(self, client: Client, pool: Pool, endpoint: Endpoint, timeouts: Timeouts) -> None:
         self._client = client
@@ -156,7 +157,7 @@ class Attempt:
         self._request_head = self._request_body = b""  # a long stream need not hold its prompt
         self.first_byte_at = monotonic()
         self.status = head.status
-        self._is_event_stream = head.is_event_stream
+        self.is_event_stream = head.is_event_stream
         client = self._client
         # The endpoint's own request id is the one its support asks for, so it keeps that name.
         own = _BESIDE_ITS_ID if head.has_request_id else _OUR_ID
@@ -206,7 +207,7 @@ class Attempt:
         """Keeps the edges of the answer: its usage stands there."""
         size = self.answer_bytes
         self.answer_bytes = size + len(data)
-        if size < EDGE_BYTES and self._is_event_stream:
+        if size < EDGE_BYTES and self.is_event_stream:
             self.opening += data[: EDGE_BYTES - size]
         ending = self.ending
         ending.append(data if len(data) <= EDGE_BYTES else data[-EDGE_BYTES:])
@@ -227,7 +228,7 @@ class Attempt:
     def _break_off(self, error: GatewayError) -> None:
         """Tells the client that the answer is not whole."""
         client = self._client
-        if self._is_event_stream and (self._is_chunked or self.must_close):
+        if self.is_event_stream and (self._is_chunked or self.must_close):
             event = error_event(error, self._dialect)
             if self._is_chunked:
                 framed = b"%b%x\r\n%b\r\n0\r\n\r\n" % (self._head_bytes, len(event), event)

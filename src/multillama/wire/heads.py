@@ -107,15 +107,15 @@ class Head:
         """Lower-case names of fields that tell which SDK is calling."""
         self.forward: list[bytes] = []
         """Header lines that travel on, as alternating name, `: `, value, CRLF."""
-        self.outgoing: tuple[object, bytes] | None = None
-        """For whom this head was last turned into an endpoint's, and the result."""
+        self.outgoing: dict[object, bytes] = {}
+        """For whom this head was turned into an endpoint's, and the results."""
 
 
 _LENGTH: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n")
 
 
 class HeadMemo:
-    """The last good head of a connection: a pure function of its bytes, so equal bytes give the same facts."""
+    """The last good head: its facts are a pure function of its bytes, so connections may share it."""
 
     __slots__ = ("_after", "_before", "_head")
 

@@ -1,6 +1,6 @@
 """Peeking into a JSON body, and editing one top-level member without touching any other byte of a value.
 
-HOT: one peek per request. A struct that names only what we need lets msgspec skip the rest (about 1 µs per kB);
+HOT: one peek per request. A struct that names only what we need lets msgspec skip the rest (about 0.4 µs per kB);
 the edit decodes to raw members, replaces one and writes the others back as they were (architecture law 7).
 """
 
@@ -19,7 +19,13 @@ class View(msgspec.Struct):
     stream: bool | None = None
 
 
+WHOLE_BELOW_BYTES: Final = 16 * 1024
+"""Up to this size a body is read to its end; of a larger one only its beginning, if the model stands there."""
+
 _DECODER: Final = msgspec.json.Decoder(View)
+_OPENING: Final = re.compile(
+    rb'\s*\{\s*"model"\s*:\s*"([^"\\\x00-\x1f]{1,256})"\s*(?:,\s*"stream"\s*:\s*(true|false)\s*)?[,}]'
+)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body it cannot read; the second for a name that is not UTF-8, the third for its depth."""
@@ -32,6 +38,8 @@ def peek(body: bytes) -> View:
         GatewayError: `invalid_json` for a body that is no JSON object, or has a member of a wrong type or twice;
             `model_missing` without a usable model name.
     """
+    if len(body) > WHOLE_BELOW_BYTES and (known := _peek_opening(body)) is not None:
+        return known
     try:
         view = _DECODER.decode(body)
     except _UNREADABLE as error:
@@ -48,6 +56,21 @@ def peek(body: bytes) -> View:
     if last > 0 and body.rfind(b'"model"', 0, last) >= 0 and _has_twice(body, "model"):
         raise GatewayError("invalid_json", "The member 'model' occurs twice.", param="model")
     return view
+
+
+def _peek_opening(body: bytes) -> View | None:
+    """Reads the model from the first member of a large body, without parsing the rest.
+
+    What follows is the endpoint's to judge, as its bytes go through unchanged: reading 100 kB to its end would cost
+    more than everything else we do with it (41 µs of 100). None if the model might stand elsewhere, too.
+    """
+    found = _OPENING.match(body, 0, 1024)
+    if found is None or body.rfind(b'"model"') > found.start(1) or body[-1:] != b"}":
+        return None
+    try:
+        return View(found[1].decode(), stream=found[2] == b"true" if found[2] else None)
+    except UnicodeDecodeError:
+        return None
 
 
 def _param(error: Exception) -> str | None:
