@@ -1,7 +1,7 @@
 """The whole gateway inside the test's own event loop: quick to start, and its records can be looked at."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -48,6 +48,12 @@ class Running:
                 await self._recorded.wait()
         assert len(self.records) == number
         return self.records[-1]
+
+    async def until(self, fact: Callable[[Gateway], bool]) -> None:
+        """Waits until a fact of the gateway holds that it tells nobody."""
+        async with asyncio.timeout(5):
+            while not fact(self.gateway):  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0.005)
 
     def _on_record(self, record: Record) -> None:
         self._pass_on(record)
