@@ -7,6 +7,7 @@ killed.
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -26,9 +27,8 @@ def start(weights: str) -> list[Any]:
     """
     import xllamacpp
 
-    chat = _parameters(xllamacpp, weights, CHAT_MODEL)
-    chat.n_ctx = _CHAT_TOKENS
-    embeddings = _parameters(xllamacpp, weights, EMBEDDINGS_MODEL)
+    chat = parameters(weights, CHAT_MODEL)
+    embeddings = parameters(weights, EMBEDDINGS_MODEL)
     embeddings.embedding = True
     embeddings.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     # the mean is taken over one batch, so a batch has to hold the longest input
@@ -36,18 +36,25 @@ def start(weights: str) -> list[Any]:
     return [xllamacpp.Server(chat), xllamacpp.Server(embeddings)]
 
 
-def _parameters(xllamacpp: Any, weights: str, alias: str) -> Any:
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = weights
-    parameters.model_alias = {alias}
-    parameters.hostnames = ["127.0.0.1"]
-    parameters.port = 0
-    parameters.use_jinja = True
-    parameters.verbosity = 0
-    return parameters
+def parameters(weights: str, alias: str) -> Any:
+    """Return what a chat server of that name is started with."""
+    import xllamacpp
+
+    chosen = xllamacpp.CommonParams()
+    chosen.model.path = weights
+    chosen.model_alias = {alias}
+    chosen.hostnames = ["127.0.0.1"]
+    chosen.port = 0
+    chosen.use_jinja = True
+    chosen.verbosity = 0
+    chosen.n_ctx = _CHAT_TOKENS
+    # Its threads wait for each other at every layer, so one that gets no core stalls them all: on
+    # two busy cores one thread gives 17 tokens a second, two give 10. The gateway needs a core too.
+    chosen.cpuparams.n_threads = max(1, (os.cpu_count() or 2) - 1)
+    return chosen
 
 
-def main() -> None:
+def main(start: Callable[[str], list[Any]] = start) -> None:
     """Serve until stdin ends."""
     answer_fd = os.dup(1)
     os.dup2(2, 1)  # what llama.cpp prints must not get between us and the reader of our line
