@@ -1,7 +1,7 @@
 """Deadlines of everything that waits, in one coarse wheel.
 
 Arming costs a dictionary entry, and moving a deadline later costs one attribute (the wheel looks again when the
-old one passes), so every byte may move one. Precision: one tick late at most, never early.
+old one passes), so every byte may move one. Precision: two ticks late at most, never early.
 """
 
 import asyncio
@@ -70,7 +70,6 @@ class Timers:
         waiting.deadline = NEVER
 
     def _turn(self) -> None:
-        self._handle = None
         now = self.now()
         reached = int(now / TICK_S)
         if reached - self._due > len(self._slots):
@@ -78,11 +77,13 @@ class Timers:
         else:
             due = [tick for tick in range(self._due, reached + 1) if tick in self._slots]
         self._due = reached + 1
-        for tick in due:
-            for waiting in self._slots.pop(tick).values():
-                self._pass(waiting, now)
-        if self._slots and self._handle is None:
-            self._handle = self._call_later(TICK_S, self._turn)
+        try:
+            for tick in due:
+                for waiting in self._slots.pop(tick).values():
+                    self._pass(waiting, now)
+        finally:
+            # Only now: a slot that a slow callback has armed meanwhile must not move where the next turn begins.
+            self._handle = self._call_later(TICK_S, self._turn) if self._slots else None
 
     def _pass(self, waiting: Waiting, now: float) -> None:
         waiting.watched = NEVER
