@@ -30,7 +30,10 @@ async def leave(client: Client, server: ScriptedServer, how: str) -> float:
     before = asyncio.get_running_loop().time()
     client.close(how)
     await server.until(lambda s: s.disconnects == 1)
-    return (server.calls[-1].abandoned_at or 0.0) - before
+    abandoned_at = server.calls[-1].abandoned_at
+    assert abandoned_at is not None
+    assert abandoned_at >= before, "the gateway had given up by itself"
+    return abandoned_at - before
 
 
 @pytest.fixture
