@@ -1,0 +1,62 @@
+import pytest
+
+from multillama.dataplane.request import Request
+from multillama.wire.parse import parse_head
+
+
+def request(lines=b"", length=None):
+    head = parse_head(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n%b\r\n" % lines)
+    return Request(head, length, None, at=1.0, started=2.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "length", "is_complete"),
+    [
+        (b"", None, True),
+        (b"Content-Length: 0\r\n", 0, True),
+        (b"Content-Length: 5\r\n", 5, False),
+        (b"Transfer-Encoding: chunked\r\n", None, False),
+    ],
+)
+def test_only_a_request_that_announces_a_body_waits_for_one(lines, length, is_complete):
+    assert request(lines, length).is_complete is is_complete
+
+
+def test_a_body_is_taken_once_and_in_order():
+    arriving = request(b"Transfer-Encoding: chunked\r\n")
+    for piece in (b"a", b"b", b"c"):
+        arriving.feed(piece)
+
+    first, second = arriving.take(), arriving.take()
+    arriving.feed(b"d")
+
+    assert (first, second, arriving.take()) == (b"abc", b"", b"d")
+
+
+def test_a_body_in_one_piece_is_not_copied():
+    arriving = request(b"Content-Length: 5\r\n", 5)
+    piece = b"hello"
+
+    arriving.feed(piece)
+
+    assert arriving.take() is piece
+
+
+def test_it_counts_what_came_and_what_waits():
+    arriving = request(b"Transfer-Encoding: chunked\r\n")
+    arriving.feed(b"hello")
+
+    before = (arriving.received_bytes, arriving.waiting_bytes)
+    arriving.take()
+
+    assert before == (5, 5)
+    assert (arriving.received_bytes, arriving.waiting_bytes) == (5, 0)
+
+
+def test_two_requests_share_nothing():
+    first, second = (request(b"Transfer-Encoding: chunked\r\n") for _ in range(2))
+
+    first.feed(b"hello")
+    first.wants_pieces = True
+
+    assert (second.take(), second.received_bytes, second.wants_pieces) == (b"", 0, False)
