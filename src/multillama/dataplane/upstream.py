@@ -40,8 +40,8 @@ class Upstream(asyncio.Protocol):
     """A connection of an origin's pool."""
 
     __slots__ = (
-        "_endpoint", "_is_announced", "_is_sent", "_origin", "_reader", "_timers", "answering", "deadline",
-        "is_closed", "is_paused", "is_reused", "transport", "watched",
+        "_endpoint", "_is_announced", "_is_sent", "_origin", "_reader", "_timers", "_unsent_bytes", "answering",
+        "deadline", "is_closed", "is_paused", "is_reused", "transport", "watched",
     )  # fmt: skip
 
     def __init__(self, origin: "Origin") -> None:
@@ -61,6 +61,7 @@ class Upstream(asyncio.Protocol):
         self._endpoint = ""
         self._is_announced = False
         self._is_sent = False
+        self._unsent_bytes = 0
 
     # --- what the exchange does ------------------------------------------------------------
 
@@ -77,7 +78,7 @@ class Upstream(asyncio.Protocol):
         else:
             write(head)
             write(body)
-        if body is not None:
+        if body is not None and not self.is_paused:
             self._timers.arm(self, self._origin.timeouts.first_byte_s)
 
     def send_body(self, data: bytes, *, is_last: bool) -> None:
@@ -86,7 +87,8 @@ class Upstream(asyncio.Protocol):
             self.transport.write(data)
         if is_last:
             self._is_sent = True
-            self._timers.arm(self, self._origin.timeouts.first_byte_s)
+            if not self.is_paused:
+                self._timers.arm(self, self._origin.timeouts.first_byte_s)
 
     def pause(self) -> None:
         """Stops reading, because the client does not keep up; the client's deadline runs meanwhile."""
@@ -112,6 +114,7 @@ class Upstream(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.is_paused = True
+        self._unsent_bytes = self.transport.get_write_buffer_size()
         self._timers.arm(self, self._origin.timeouts.send_s)
 
     def resume_writing(self) -> None:
@@ -171,6 +174,11 @@ class Upstream(asyncio.Protocol):
             return
         timeouts = self._origin.timeouts
         if self.is_paused:
+            left = self.transport.get_write_buffer_size()
+            if left < self._unsent_bytes:  # slow, but not silent
+                self._unsent_bytes = left
+                self._timers.arm(self, timeouts.send_s)
+                return
             lost = self._error("send_timeout", f"took no bytes for {timeouts.send_s:g} s")
         elif not self._is_announced:
             text = f"did not begin to answer within {timeouts.first_byte_s:g} s"

@@ -1,0 +1,428 @@
+import pytest
+
+from multillama.core.snapshot import Timeouts
+from multillama.dataplane.pool import Origin
+from multillama.dataplane.timers import NEVER
+from multillama.dataplane.upstream import JOIN_BELOW_BYTES, Upstream
+from tests.dataplane.parts import FakeLoop, FakeTransport
+
+TIMEOUTS = Timeouts(first_byte_s=20, idle_s=5, send_s=3, pool_idle_s=50)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+STREAM = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Answer:
+    """Notes what an answering is told."""
+
+    endpoint = "here"
+
+    def __init__(self):
+        self.told = []
+        self.body = b""
+        self.error = None
+        self.died_in_pool = None
+
+    def on_head(self, head):
+        self.told.append(f"head {head.status}")
+
+    def on_data(self, parts, *, is_last):
+        self.body += b"".join(parts)
+        parts.clear()
+        self.told.append("last" if is_last else "data")
+
+    def on_lost(self, error, *, reusable_socket_died):
+        assert error.endpoint == "here"
+        self.told.append(f"lost {error.kind}")
+        self.error, self.died_in_pool = error, reusable_socket_died
+
+    def on_writable(self):
+        self.told.append("writable")
+
+
+@pytest.fixture
+def loop():
+    return FakeLoop()
+
+
+@pytest.fixture
+def origin(loop):
+    return Origin(loop.timers(), TIMEOUTS)
+
+
+@pytest.fixture
+def upstream(origin):
+    upstream = Upstream(origin)
+    transport = FakeTransport(upstream)
+    upstream.connection_made(transport)
+    origin.open.add(upstream)
+    return upstream
+
+
+def ask(upstream, body=b"{}"):
+    answer = Answer()
+    upstream.send(b"POST / HTTP/1.1\r\n\r\n", body, answer)
+    return answer
+
+
+# --- requests --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "writes"), [(b"", 1), (b"x" * JOIN_BELOW_BYTES, 1), (b"x" * (JOIN_BELOW_BYTES + 1), 2)]
+)
+def test_a_small_body_leaves_together_with_its_head(upstream, body, writes):
+    ask(upstream, body)
+
+    assert upstream.transport.sent == b"POST / HTTP/1.1\r\n\r\n" + body
+    assert len(upstream.transport.written) == writes
+
+
+def test_a_streamed_body_follows_its_head(upstream, loop):
+    answer = ask(upstream, None)
+    upstream.send_body(b"abc", is_last=False)
+    loop.advance(1000)
+    upstream.send_body(b"", is_last=True)
+    waited = answer.told
+    loop.advance(21)
+
+    assert upstream.transport.sent == b"POST / HTTP/1.1\r\n\r\nabc"
+    assert waited == answer.told == ["lost first_byte_timeout"]
+
+
+# --- answers ---------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_passed_on_as_it_comes(upstream):
+    answer = ask(upstream)
+
+    for piece in (STREAM[:20], STREAM[20:], b"2\r\nab\r\n", b"1\r\nc", b"\r\n0\r\n\r\n"):
+        upstream.data_received(piece)
+
+    assert answer.told == ["head 200", "data", "data", "data", "last"]
+    assert answer.body == b"abc"
+
+
+def test_a_whole_answer_is_told_at_once_and_the_connection_kept(upstream, origin):
+    answer = ask(upstream)
+
+    upstream.data_received(OK)
+
+    assert (answer.told, answer.body) == (["head 200", "last"], b"ok")
+    assert (upstream.is_reused, origin.take()) == (True, upstream)
+
+
+def test_the_connection_is_back_before_the_answer_is_told_to_be_over(upstream, origin):
+    answer = ask(upstream)
+    answer.on_data = lambda parts, *, is_last: answer.told.append(origin.take())
+
+    upstream.data_received(OK)
+
+    assert answer.told == ["head 200", upstream]
+
+
+def test_a_second_request_on_a_connection_gets_its_own_answer(upstream):
+    ask(upstream)
+    upstream.data_received(OK)
+    second = ask(upstream)
+
+    upstream.data_received(OK.replace(b"200 OK", b"404 x").replace(b"ok", b"no"))
+
+    assert (second.told, second.body) == (["head 404", "last"], b"no")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        OK.replace(b"OK", b"OK\r\nConnection: close"),
+        OK.replace(b"1.1", b"1.0"),
+        OK + b"extra",
+        OK + OK,
+    ],
+)
+def test_a_connection_that_cannot_be_trusted_again_is_closed(upstream, origin, raw):
+    answer = ask(upstream)
+
+    upstream.data_received(raw)
+
+    assert (answer.told, answer.body) == (["head 200", "last"], b"ok")
+    assert (upstream.transport.ended, origin.take()) == ("abort", None)
+
+
+def test_an_answer_before_the_end_of_the_request_spoils_the_connection(upstream, origin):
+    answer = ask(upstream, None)
+    upstream.send_body(b"abc", is_last=False)
+
+    upstream.data_received(OK)
+
+    assert answer.told == ["head 200", "last"]
+    assert (upstream.transport.ended, origin.take()) == ("abort", None)
+
+
+def test_an_answer_without_length_ends_with_the_connection(upstream):
+    answer = ask(upstream)
+    upstream.data_received(b"HTTP/1.1 200 OK\r\n\r\nhel")
+    upstream.data_received(b"lo")
+
+    goes_on = upstream.eof_received()
+    upstream.transport.lose()
+
+    assert not goes_on
+    assert (answer.told, answer.body) == (["head 200", "data", "data", "last"], b"hello")
+
+
+@pytest.mark.parametrize("raw", [b"x", OK])
+def test_bytes_that_nobody_asked_for_end_the_connection(upstream, origin, raw):
+    ask(upstream)
+    upstream.data_received(OK)
+
+    upstream.data_received(raw)
+
+    assert upstream.transport.ended == "abort"
+    assert origin.take() is None
+
+
+# --- failures --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "error", "kind"),
+    [
+        (b"", None, "endpoint_closed"),
+        (b"", ConnectionResetError(), "endpoint_closed"),
+        (OK[:9], None, "endpoint_truncated"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", None, "endpoint_truncated"),
+        (OK[:-1], None, "endpoint_truncated"),
+        (STREAM + b"2\r\nab\r\n", None, "endpoint_truncated"),
+        (b"HTTP/1.1 200 OK\r\n\r\nhel", ConnectionResetError(), "endpoint_truncated"),
+    ],
+)
+def test_a_connection_that_breaks_off_is_told_by_what_had_come(upstream, before, error, kind):
+    answer = ask(upstream)
+    if before:
+        upstream.data_received(before)
+
+    upstream.transport.lose(error)
+
+    assert answer.told[-1] == f"lost {kind}"
+    assert not answer.died_in_pool
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "words"),
+    [
+        (b"SSH-2.0-x\r\n", "endpoint_malformed", "did not answer in HTTP/1.x"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            "endpoint_malformed",
+            "bytes that are not HTTP",
+        ),
+        (
+            b"HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "endpoint_malformed",
+            "interim",
+        ),
+    ],
+)
+def test_what_is_no_answer_is_told_as_such(upstream, raw, kind, words):
+    answer = ask(upstream)
+
+    upstream.data_received(raw)
+
+    assert answer.told == [f"lost {kind}"]
+    assert words in answer.error.text
+    assert upstream.transport.ended == "abort"
+
+
+@pytest.mark.parametrize(("good", "told"), [(b"2\r\nab\r\n", ["data"]), (b"", [])])
+def test_of_an_answer_that_breaks_its_framing_the_good_part_is_passed_on(upstream, good, told):
+    answer = ask(upstream)
+    upstream.data_received(STREAM)
+
+    upstream.data_received(good + b"zz")
+
+    assert answer.told == ["head 200", "data", *told, "lost endpoint_truncated"]
+    assert answer.body == (b"ab" if good else b"")
+    assert upstream.transport.ended == "abort"
+
+
+def test_an_answer_may_give_up_while_its_framing_breaks(upstream):
+    answer = ask(upstream)
+    upstream.data_received(STREAM)
+    answer.on_data = lambda parts, *, is_last: upstream.abort()
+
+    upstream.data_received(b"2\r\nab\r\nzz")
+
+    assert answer.told == ["head 200", "data"]
+
+
+def test_a_connection_that_died_while_it_was_idle_is_known_as_such(upstream):
+    ask(upstream)
+    upstream.data_received(OK)
+    answer = ask(upstream)
+
+    upstream.transport.lose()
+
+    assert (answer.told, answer.died_in_pool) == (["lost endpoint_closed"], True)
+
+
+def test_an_idle_connection_that_ends_is_forgotten(upstream, origin):
+    ask(upstream)
+    upstream.data_received(OK)
+
+    upstream.transport.lose()
+
+    assert (origin.take(), origin.open) == (None, set())
+
+
+def test_what_is_given_up_tells_nobody_and_ends_at_once(upstream):
+    answer = ask(upstream)
+
+    upstream.abort()
+    upstream.transport.lose()
+
+    assert (answer.told, upstream.transport.ended) == ([], "abort")
+
+
+def test_an_answer_may_give_up_while_it_is_told(upstream):
+    answer = ask(upstream)
+    answer.on_data = lambda parts, *, is_last: upstream.abort()
+
+    upstream.data_received(STREAM + b"2\r\nab\r\n")
+    upstream.data_received(b"0\r\n\r\n")
+
+    assert (answer.told, upstream.deadline) == (["head 200"], NEVER)
+
+
+# --- deadlines -------------------------------------------------------------------------------------
+
+
+def test_silence_before_the_answer_has_an_end(upstream, loop):
+    answer = ask(upstream)
+
+    loop.advance(19.9)
+    before = answer.told.copy()
+    loop.advance(0.3)
+
+    assert (before, answer.told) == ([], ["lost first_byte_timeout"])
+    assert "20 s" in answer.error.text
+
+
+def test_part_of_a_head_is_no_first_byte_yet(upstream, loop):
+    answer = ask(upstream)
+    upstream.data_received(OK[:20])
+
+    loop.advance(20.2)
+
+    assert answer.told == ["lost first_byte_timeout"]
+
+
+def test_silence_within_the_answer_has_an_end(upstream, loop):
+    answer = ask(upstream)
+    upstream.data_received(STREAM)
+    for _ in range(10):
+        loop.advance(4.9)
+        upstream.data_received(b"2\r\nab\r\n")
+
+    loop.advance(5.2)
+
+    assert answer.told[-1] == "lost idle_timeout"
+    assert answer.body == b"ab" * 10
+
+
+def test_while_the_client_is_slow_the_endpoint_is_not_to_blame(upstream, loop):
+    answer = ask(upstream)
+    upstream.data_received(STREAM)
+
+    upstream.pause()
+    loop.advance(100)
+    paused = (upstream.transport.is_reading_paused, answer.told[-1])
+    upstream.resume()
+    loop.advance(5.2)
+
+    assert paused == (True, "data")
+    assert not upstream.transport.is_reading_paused
+    assert answer.told[-1] == "lost idle_timeout"
+
+
+def test_a_client_that_pauses_while_it_is_told_stays_paused(upstream, loop):
+    answer = ask(upstream)
+    answer.on_data = lambda parts, *, is_last: upstream.pause()
+
+    upstream.data_received(STREAM + b"2\r\nab\r\n")
+    loop.advance(100)
+
+    assert answer.told == ["head 200"]
+
+
+def test_a_closed_connection_is_neither_paused_nor_resumed(upstream):
+    ask(upstream)
+    upstream.abort()
+
+    upstream.pause()
+    upstream.resume()
+
+    assert not upstream.transport.is_reading_paused
+
+
+@pytest.mark.parametrize("how", ["whole", "in pieces", "in a last piece"])
+def test_an_endpoint_that_takes_no_bytes_is_given_up(upstream, loop, how):
+    upstream.transport.is_stuck = True
+    answer = ask(upstream, b"x" * 300_000 if how == "whole" else None)
+    if how != "whole":
+        upstream.send_body(b"x" * 300_000, is_last=how == "in a last piece")
+
+    loop.advance(2.9)
+    before = answer.told.copy()
+    loop.advance(0.3)
+
+    assert (before, answer.told) == ([], ["lost send_timeout"])
+    assert "3 s" in answer.error.text
+
+
+def test_an_endpoint_that_takes_bytes_slowly_is_not_given_up(upstream, loop):
+    upstream.transport.is_stuck = True
+    answer = ask(upstream, b"x" * 10_000_000)
+
+    for left in range(9, 0, -1):
+        upstream.transport.drain(left * 1_000_000)
+        loop.advance(2.9)
+    told = answer.told.copy()
+    loop.advance(6.2)
+
+    assert (told, answer.told) == ([], ["lost send_timeout"])
+
+
+def test_once_the_request_is_taken_the_wait_for_the_answer_begins(upstream, loop):
+    upstream.transport.is_stuck = True
+    answer = ask(upstream, b"x" * 300_000)
+    paused = upstream.is_paused
+
+    upstream.transport.drain()
+    loop.advance(19.9)
+    before = answer.told.copy()
+    loop.advance(0.3)
+
+    assert (paused, before) == (True, ["writable"])
+    assert answer.told == ["writable", "lost first_byte_timeout"]
+
+
+def test_bytes_taken_after_the_answer_is_over_concern_nobody(upstream):
+    upstream.transport.is_stuck = True
+    answer = ask(upstream, None)
+    upstream.send_body(b"x" * 300_000, is_last=False)
+    upstream.data_received(OK)
+
+    upstream.transport.drain()
+
+    assert (answer.told, upstream.deadline) == (["head 200", "last"], NEVER)
+
+
+def test_an_idle_connection_is_closed_in_time(upstream, loop):
+    ask(upstream)
+    upstream.data_received(OK)
+
+    loop.advance(49.9)
+    before = upstream.transport.ended
+    loop.advance(0.3)
+
+    assert (before, upstream.transport.ended) == (None, "abort")
