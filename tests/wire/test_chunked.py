@@ -169,7 +169,7 @@ def test_the_longest_line_is_read(line):
 
 
 def test_the_longest_trailer_is_read():
-    trailer = b"A: " + b"b" * (MAX_TRAILER_BYTES - 4)
+    trailer = b"A: " + b"b" * (MAX_TRAILER_BYTES - 5)
 
     assert read([b"0\r\n" + trailer + b"\r\n\r\n"]) == (b"", True, b"")
 
@@ -185,7 +185,7 @@ def test_framing_may_not_outgrow_the_data():
 
 
 def test_a_body_in_chunks_of_one_byte_is_read():
-    data = b"x" * 20_000
+    data = b"x" * 3_000
 
     assert read([framed(*one_by_one(data)) + END]) == (data, True, b"")
 
@@ -244,3 +244,26 @@ def test_any_bytes_in_any_pieces_give_the_same_data_or_the_same_refusal(pieces, 
 @given(pieces=st.lists(st.binary(min_size=1, max_size=40), max_size=8), rest=st.binary(max_size=20))
 def test_what_was_framed_is_what_is_read(pieces, rest):
     assert read([framed(*pieces) + END + rest]) == (b"".join(pieces), True, rest)
+
+
+def test_a_body_that_is_mostly_framing_is_refused():
+    data = b"x" * 20_000
+
+    assert read([framed(*one_by_one(data)) + END]) == (
+        "The chunked body is malformed: its framing is larger than its data."
+    )
+
+
+@pytest.mark.parametrize("trailer", [b"A: \x00", b"A: b\x7f", "Ä: b".encode(), b"A b: c", b": c"])
+def test_what_is_no_header_field_is_no_trailer(trailer):
+    assert read([b"0\r\n" + trailer + b"\r\n\r\n"]) == (
+        "The chunked body is malformed: its trailer is too long or not a header field."
+    )
+
+
+def test_a_chunk_is_known_before_its_data():
+    reader = ChunkedReader()
+
+    reader.feed(b"2\r\nab\r\nffffff\r\nx")
+
+    assert reader.announced_bytes == 2 + 0xFFFFFF

@@ -28,7 +28,8 @@ def read_usage(opening: bytes, ending: bytes) -> Usage:
     """Reads the counts of an answer.
 
     Args:
-        opening: Its first bytes; Anthropic's streams tell the input tokens there.
+        opening: Its first bytes; Anthropic's streams tell the input tokens there, llama.cpp all
+            that its embeddings took.
         ending: Its last bytes, where everybody else tells all of them. They win.
     """
     last = _counts_after(ending, ending.rfind(b'"usage"'))

@@ -19,7 +19,7 @@ from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
 from multillama.wire.answers import status_line
 from multillama.wire.chunked import ChunkedReader
-from multillama.wire.heads import HeadMemo
+from multillama.wire.heads import Head, HeadMemo
 from multillama.wire.parse import parse_head
 from multillama.wire.partial import PartialHead
 
@@ -55,14 +55,12 @@ class Downstream(asyncio.Protocol):
     __slots__ = (
         "_chunked", "_exchange", "_is_half_closed", "_is_pumping", "_is_read_paused", "_is_write_paused",
         "_left", "_listener", "_memo", "_mode", "_must_close", "_partial", "_probes", "_queued", "_request",
-        "_short_head_bytes", "_timers", "deadline", "has_http_11", "is_head", "watched", "transport", "write",
+        "_timers", "deadline", "has_http_11", "is_head", "watched", "transport", "write",
     )  # fmt: skip
 
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
         self._timers = listener.timers
-        limits = listener.snapshot.limits
-        self._short_head_bytes = min(limits.target_bytes, limits.head_bytes)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
         self.write: Callable[[bytes], None] = _unconnected
         self.watched = NEVER
@@ -106,7 +104,7 @@ class Downstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._queued = self._queued + data if self._queued else data
-        if self._mode != BUSY:
+        if self._mode != BUSY and not self._is_write_paused:
             self._pump()
         elif len(self._queued) > MAX_QUEUED_BYTES:
             self._pause_reading()
@@ -135,6 +133,8 @@ class Downstream(asyncio.Protocol):
         self.deadline = NEVER
         if self._mode == HEAD:
             self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
+            self._resume_reading()
+            self._pump()
         if self._exchange is not None and self._exchange.attempt is not None:
             self._exchange.attempt.resume()
 
@@ -169,7 +169,8 @@ class Downstream(asyncio.Protocol):
             return
         self._is_pumping = True
         try:
-            while self._queued and self._mode != BUSY:
+            # A client that takes no answers gets no further requests served.
+            while self._queued and self._mode != BUSY and not self._is_write_paused:
                 data, self._queued = self._queued, b""
                 if self._mode == HEAD:
                     self._read_head(data)
@@ -184,9 +185,9 @@ class Downstream(asyncio.Protocol):
         partial = self._partial
         if partial is None:
             end = data.find(b"\r\n\r\n") + 4
-            if 4 < end <= self._short_head_bytes and data[0] != 0x0D:
-                # Whole and short: no limit can be broken, and the parser judges the rest.
-                self._begin(data[:end], data[end:])
+            known = self._memo.find(data[:end]) if end > 4 else None
+            if known is not None:
+                self._begin(*known, data[:end], data[end:])
                 return
             limits = self._listener.snapshot.limits
             partial = PartialHead(target_limit=limits.target_bytes, head_limit=limits.head_bytes)
@@ -198,20 +199,16 @@ class Downstream(asyncio.Protocol):
                 self._timers.arm(self, self._listener.snapshot.timeouts.header_s)
             return
         self._partial = None
-        self._begin(*found)
+        raw, rest = found
+        head = parse_head(raw)
+        # A client's next connection begins like this one, so it is given this memo.
+        self._memo = self._listener.memo = HeadMemo()
+        self._memo.keep(raw, head)
+        self._begin(head, head.length, raw, rest)
 
-    def _begin(self, raw: bytes, rest: bytes) -> None:
+    def _begin(self, head: Head, length: int | None, raw: bytes, rest: bytes) -> None:
         """Starts a request: its head is whole, `rest` follows it."""
         self.deadline = NEVER
-        known = self._memo.find(raw)
-        if known is None:
-            head = parse_head(raw)
-            length = head.length
-            # A client's next connection begins like this one, so it is given this memo.
-            self._memo = self._listener.memo = HeadMemo()
-            self._memo.keep(raw, head)
-        else:
-            head, length = known
         self.has_http_11 = head.has_http_11
         self.is_head = head.method == b"HEAD"
         listener = self._listener
@@ -256,6 +253,8 @@ class Downstream(asyncio.Protocol):
             if self._chunked is not None:
                 for piece in self._chunked.feed(data):
                     request.feed(piece)
+                if self._chunked.announced_bytes > request.limit_bytes:
+                    raise too_large(request.limit_bytes)
                 if self._chunked.is_done:
                     self._queued = self._chunked.rest
                     self._chunked = None
@@ -326,7 +325,8 @@ class Downstream(asyncio.Protocol):
             request is not None
             and request.head.keep_alive
             and request.is_complete
-            and not self._is_half_closed
+            and request.failure is None
+            and not (self._is_half_closed and not self._queued)
             and not self._listener.is_draining
         )
 
@@ -372,7 +372,7 @@ class Downstream(asyncio.Protocol):
         self._chunked = None
         if self._mode == LINGER or self.transport.is_closing():
             return
-        if request is None or not request.is_complete:
+        if request is None or not request.is_complete or request.failure is not None:
             self.hang_up(hard=False)
         elif must_close or self._must_close:
             self._mode = LINGER

@@ -63,7 +63,7 @@ class Attempt:
     """On the monotonic clock, once committed."""
     answer_bytes: int = 0
     opening: bytes = b""
-    """The first bytes of a stream."""
+    """The first bytes of a stream, and of an answer too long for `ending`."""
     _connecting: Connecting | None = None
     _is_retry: bool = False
     _head_bytes: bytes = b""
@@ -210,9 +210,17 @@ class Attempt:
         if size < EDGE_BYTES and self.is_event_stream:
             self.opening += data[: EDGE_BYTES - size]
         ending = self.ending
-        ending.append(data if len(data) <= EDGE_BYTES else data[-EDGE_BYTES:])
+        ending.append(data)
         if len(ending) > 16 or len(data) > EDGE_BYTES:
-            ending[:] = [b"".join(ending)[-EDGE_BYTES:]]
+            self._trim()
+
+    def _trim(self) -> None:
+        """Lets go of what lies between the edges."""
+        ending = self.ending
+        if not self.opening:
+            self.opening = b"".join(ending)[:EDGE_BYTES]
+        tail = ending[-1] if len(ending[-1]) >= EDGE_BYTES else b"".join(ending)
+        ending[:] = [tail[-EDGE_BYTES:]]
 
     def on_lost(self, error: GatewayError, *, reusable_socket_died: bool) -> None:
         if reusable_socket_died and not self._is_retry and error.kind == "endpoint_closed":

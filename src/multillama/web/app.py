@@ -65,7 +65,9 @@ def _exception_handlers(pages: Pages) -> dict[int | type[Exception], ExceptionHa
         return pages.refuse(request, cast(GatewayError, error))
 
     async def on_no_page(request: Request, _error: Exception) -> Response:
-        return _stray(missing(request.method, request.url.path))
+        # As sent: a path that only its percent-encoding tells from an operation is another path.
+        path = request.scope["raw_path"].decode("latin-1")
+        return _stray(missing(request.method, path))
 
     async def on_wrong_method(request: Request, error: Exception) -> Response:
         headers = cast(HTTPException, error).headers or {}

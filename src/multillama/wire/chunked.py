@@ -4,6 +4,7 @@ Only for requests: `httptools` would merge trailers into the headers, and sets n
 Anything but exact CRLFs, hexadecimal sizes and short extensions is refused; trailers are read and dropped.
 """
 
+import re
 from typing import Final
 
 from multillama.errors import GatewayError
@@ -14,11 +15,13 @@ MAX_LINE_BYTES: Final = 1024
 """A chunk's size line with its extensions."""
 MAX_TRAILER_BYTES: Final = 4096
 MAX_OVERHEAD_BYTES: Final = 16 * 1024
-"""Framing that is allowed beyond five times the data, which is what chunks of one byte need."""
+"""Framing that is allowed beyond a quarter of the data."""
 BAD_SIZE: Final = "a chunk's size is not a short hexadecimal number"
 
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
 _EXTENSION: Final = frozenset(b"\t") | frozenset(range(0x20, 0x7F)) | frozenset(range(0x80, 0x100))
+
+_TRAILER: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 
 
 class ChunkedReader:
@@ -36,6 +39,11 @@ class ChunkedReader:
         self.is_done = False
         self.rest = b""
         """After the end: the bytes that belong to the next request."""
+
+    @property
+    def announced_bytes(self) -> int:
+        """Data that has come, and what the current chunk has yet to bring."""
+        return self._data_bytes + max(self._left, 0)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Takes received bytes and returns the data in them.
@@ -118,16 +126,15 @@ class ChunkedReader:
 
     def _count_overhead(self, framing: int) -> None:
         self._overhead += framing
-        if self._overhead > self._data_bytes * 5 + MAX_OVERHEAD_BYTES:
+        if self._overhead > self._data_bytes // 4 + MAX_OVERHEAD_BYTES:
             _refuse("its framing is larger than its data")
 
     def _end_trailer(self, line: bytes) -> None:
         if not line:
             self.is_done = True
             return
-        self._trailers += len(line)
-        name, colon, _ = line.partition(b":")
-        if self._trailers > MAX_TRAILER_BYTES or not colon or not name or name != name.strip():
+        self._trailers += len(line) + 2
+        if self._trailers > MAX_TRAILER_BYTES or not _TRAILER.fullmatch(line):
             _refuse("its trailer is too long or not a header field")
 
 
