@@ -34,7 +34,6 @@ class Client(Protocol):
     """The client's side, as an attempt needs it."""
 
     has_http_11: bool
-    is_head: bool
 
     def may_keep_alive(self) -> bool: ...
     def on_commit(self) -> None:
@@ -164,14 +163,14 @@ class Attempt:
         lines = head.lines
         lines.append(own % (self._exchange_id.encode(), self.endpoint.encode("latin-1")))
         if head.length is not None:
-            # 204 has no framing line at all (RFC 9110 §8.6); a 304's or HEAD's length describes what is not sent.
+            # 204 has no framing line at all (RFC 9110 §8.6); a 304's length describes what is not sent.
             if head.status != 204:
                 lines.append(b"content-length: %d" % head.length)
         elif head.may_have_body:
-            self._is_chunked = client.has_http_11 and not client.is_head
+            self._is_chunked = client.has_http_11
             if self._is_chunked:
                 lines.append(CHUNKED)
-            elif not client.is_head:
+            else:
                 self.must_close = True
         if head.is_event_stream:
             lines.append(UNBUFFERED)
@@ -234,22 +233,17 @@ class Attempt:
         self.fail(error)
 
     def _break_off(self, error: GatewayError) -> None:
-        """Tells the client that the answer is not whole."""
+        """Tells the client, which has the head and maybe more, that the answer is not whole."""
         client = self._client
-        if self.is_event_stream and (self._is_chunked or self.must_close):
+        if self.is_event_stream and self._is_chunked:
             event = error_event(error, self._dialect)
-            if self._is_chunked:
-                framed = b"%b%x\r\n%b\r\n0\r\n\r\n" % (self._head_bytes, len(event), event)
-                client.write(framed)
-            else:
-                client.write(self._head_bytes + event)
-            self._head_bytes = b""
-            return
-        if self._head_bytes:
-            client.write(self._head_bytes)
-        self.must_close = True
-        # Without framing, an orderly end would look like the end of the answer.
-        client.hang_up(hard=not self._is_framed)
+            client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(event), event))
+        elif self.is_event_stream and not self._is_framed:
+            client.write(error_event(error, self._dialect))
+        else:
+            self.must_close = True
+            # Without framing, an orderly end would look like the end of the answer.
+            client.hang_up(hard=not self._is_framed)
 
     def on_writable(self) -> None:
         self._on_over()

@@ -1,0 +1,491 @@
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from multillama.core.snapshot import Timeouts
+from multillama.core.usage import Usage, read_usage
+from multillama.dataplane.relay import EDGE_BYTES, Attempt
+from multillama.wire.chunked import ChunkedReader
+from tests.core.samples import endpoint
+from tests.dataplane.parts import FakeLoop, FakePool
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\n\r\n"
+SSE = b"Content-Type: text/event-stream\r\n"
+
+
+class Client:
+    """A client's side that keeps what it is given."""
+
+    def __init__(self, has_http_11=True, stays=True):
+        self.has_http_11 = has_http_11
+        self.stays = stays
+        self.written = []
+        self.commits = 0
+        self.hung_up = None
+
+    def may_keep_alive(self):
+        return self.stays
+
+    def on_commit(self):
+        self.commits += 1
+
+    def write(self, data):
+        assert data
+        assert self.hung_up is None
+        self.written.append(data)
+
+    def hang_up(self, *, hard):
+        self.hung_up = "hard" if hard else "soft"
+
+    @property
+    def head(self):
+        return b"".join(self.written).partition(b"\r\n\r\n")[0] + b"\r\n"
+
+    @property
+    def body(self):
+        return b"".join(self.written).partition(b"\r\n\r\n")[2]
+
+
+class Scene:
+    """An attempt that is on its way."""
+
+    def __init__(self, *, body=b"{}", dialect="openai.chat", **client):
+        self.loop = FakeLoop()
+        self.pool = FakePool(self.loop.timers())
+        self.client = Client(**client)
+        self.endpoint = endpoint("here")
+        self.calls = []
+        self.body, self.dialect = body, dialect
+        self.attempt = self.make()
+
+    def make(self):
+        attempt = Attempt(self.client, self.pool, self.endpoint, Timeouts())
+        attempt.start(
+            HEAD, self.body, dialect=self.dialect, exchange_id="r1",
+            on_over=lambda: self.calls.append((attempt.is_sent, attempt.is_over)),
+        )  # fmt: skip
+        return attempt
+
+    def connect(self):
+        return self.pool.waiting[0].come()
+
+    def answer(self, lines=b"", body=b"", status=b"200 OK"):
+        """Sends an answer's first bytes; returns the endpoint's side."""
+        transport = self.connect()
+        transport.protocol.data_received(b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, lines, body))
+        return transport
+
+
+def unchunked(body):
+    reader = ChunkedReader()
+    data = b"".join(reader.feed(body))
+    return data, reader.is_done
+
+
+# --- the way there ---------------------------------------------------------------------------------
+
+
+def test_the_request_is_sent_once_a_connection_is_there():
+    scene = Scene()
+    before = (scene.attempt.is_sent, scene.endpoint.state.in_flight)
+
+    transport = scene.connect()
+
+    assert before == (False, 1)
+    assert (transport.sent, scene.attempt.is_sent, scene.calls) == (HEAD + b"{}", True, [])
+
+
+def test_an_idle_connection_is_used_again():
+    scene = Scene()
+    scene.answer(b"Content-Length: 2\r\n", b"ok")
+
+    second = scene.make()
+
+    assert second.is_sent
+    assert scene.pool.waiting == []
+    assert scene.pool.transports[0].sent == 2 * (HEAD + b"{}")
+
+
+def test_an_upload_never_meets_a_connection_that_may_be_dead():
+    scene = Scene()
+    scene.answer(b"Content-Length: 2\r\n", b"ok")
+    scene.body = None
+
+    upload = scene.make()
+    scene.connect()
+
+    assert upload.is_sent
+    assert [transport.sent for transport in scene.pool.transports] == [HEAD + b"{}", HEAD]
+    assert scene.calls[1:] == [(True, False)]  # told, so that the body may follow
+
+
+def test_no_connection_is_a_failure_and_commits_nothing():
+    scene = Scene()
+
+    scene.pool.waiting[0].fail("connect_timeout")
+
+    assert scene.attempt.error.kind == "connect_timeout"
+    assert (scene.attempt.is_over, scene.attempt.is_committed) == (True, False)
+    assert (scene.calls, scene.endpoint.state.in_flight) == ([(False, True)], 0)
+    assert (scene.client.commits, scene.client.written) == (0, [])
+
+
+def test_a_connection_that_died_idle_is_made_anew_once_and_nobody_notices():
+    scene = Scene()
+    transport = scene.answer(b"Content-Length: 2\r\n", b"ok")
+    second = scene.make()
+
+    transport.lose()
+    fresh = scene.connect()
+
+    assert (fresh.sent, second.is_over, second.error) == (HEAD + b"{}", False, None)
+    assert scene.endpoint.state.in_flight == 1
+
+
+def test_a_fresh_connection_that_ends_without_an_answer_is_a_failure():
+    scene = Scene()
+
+    scene.connect().lose()
+
+    assert scene.attempt.error.kind == "endpoint_closed"
+    assert scene.pool.waiting == []
+
+
+def test_it_is_not_made_anew_a_second_time():
+    scene = Scene()
+    first = scene.answer(b"Content-Length: 2\r\n", b"ok")
+    second = scene.make()
+    first.lose()
+    scene.connect()
+    second.upstream.is_reused = True  # as if another had died in the pool
+
+    scene.pool.transports[1].lose()
+
+    assert second.error.kind == "endpoint_closed"
+
+
+# --- heads -----------------------------------------------------------------------------------------
+
+
+def test_the_endpoints_head_comes_back_with_our_ids_and_framing():
+    scene = Scene()
+
+    scene.answer(b"X-Ratelimit: 5\r\nContent-Length: 2\r\nContent-Type: a/b\r\n", b"ok")
+
+    assert scene.client.written == [
+        b"HTTP/1.1 200 OK\r\nX-Ratelimit: 5\r\nContent-Type: a/b\r\nx-request-id: r1\r\n"
+        b"x-multillama-endpoint: here\r\ncontent-length: 2\r\n\r\nok"
+    ]
+    assert (scene.client.commits, scene.attempt.status, scene.attempt.must_close) == (1, 200, False)
+
+
+def test_the_endpoints_request_id_keeps_its_name_and_ours_stands_beside():
+    scene = Scene()
+
+    scene.answer(b"x-request-id: theirs\r\nContent-Length: 0\r\n")
+
+    assert scene.client.head.count(b"x-request-id") == 1
+    assert b"\r\nx-request-id: theirs\r\n" in scene.client.head
+    assert b"\r\nx-multillama-id: r1\r\n" in scene.client.head
+
+
+def test_an_error_of_the_endpoint_passes_untouched():
+    scene = Scene()
+
+    scene.answer(b"Retry-After: 1\r\nContent-Length: 2\r\n", b"no", status=b"429 Slow Down")
+
+    assert scene.client.head.startswith(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n")
+    assert (scene.client.body, scene.attempt.error) == (b"no", None)
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("client", "lines", "status", "has", "must_close"),
+    [
+        # to HTTP/1.1
+        ({}, b"Content-Length: 0\r\n", b"200 OK", b"content-length: 0\r\n", False),
+        ({}, CHUNKED, b"200 OK", b"transfer-encoding: chunked\r\n", False),
+        ({}, b"", b"200 OK", b"transfer-encoding: chunked\r\n", False),
+        ({}, CHUNKED + SSE, b"200 OK", b"transfer-encoding: chunked\r\nx-accel-buffering: no\r\n", False),
+        ({}, b"", b"204 No Content", b"", False),
+        ({}, b"Content-Length: 0\r\n", b"204 No Content", b"", False),
+        ({}, b"", b"304 Not Modified", b"", False),
+        ({}, b"Content-Length: 9\r\n", b"304 Not Modified", b"content-length: 9\r\n", False),
+        ({"stays": False}, b"", b"204 No Content", b"connection: close\r\n", True),
+        # to HTTP/1.0
+        ({"has_http_11": False}, b"Content-Length: 0\r\n", b"200 OK",
+         b"content-length: 0\r\nconnection: keep-alive\r\n", False),
+        ({"has_http_11": False}, CHUNKED, b"200 OK", b"connection: close\r\n", True),
+        ({"has_http_11": False, "stays": False}, CHUNKED, b"200 OK", b"connection: close\r\n", True),
+    ],
+)  # fmt: skip
+def test_framing_is_made_anew_for_each_client(client, lines, status, has, must_close):
+    scene = Scene(**client)
+
+    scene.answer(lines, status=status)
+
+    assert scene.client.head.endswith(b"\r\nx-multillama-endpoint: here\r\n" + has)
+    assert scene.attempt.must_close is must_close
+
+
+# --- bodies ----------------------------------------------------------------------------------------
+
+
+def test_every_event_goes_on_the_moment_it_comes():
+    scene = Scene()
+    transport = scene.answer(CHUNKED + SSE)
+
+    for piece in (b"5\r\ndata:\r\n", b"2\r\n a", b"\r\n", b"2\r\n\n\n\r\n0\r\n\r\n"):
+        transport.protocol.data_received(piece)
+
+    assert scene.client.written[1:] == [
+        b"5\r\ndata:\r\n",
+        b"2\r\n a\r\n",
+        b"2\r\n\n\n\r\n0\r\n\r\n",
+    ]
+    assert scene.attempt.is_over
+    assert unchunked(scene.client.body) == (b"data: a\n\n", True)
+
+
+def test_an_answer_in_one_segment_leaves_in_one_write():
+    scene = Scene()
+
+    scene.answer(CHUNKED, b"2\r\nok\r\n0\r\n\r\n")
+
+    assert len(scene.client.written) == 1
+    assert scene.client.body == b"2\r\nok\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "body"), [(CHUNKED, b"0\r\n\r\n"), (b"Content-Length: 0\r\n", b"")]
+)
+def test_an_empty_body_is_whole(lines, body):
+    scene = Scene()
+
+    scene.answer(lines, b"0\r\n\r\n" if lines == CHUNKED else b"")
+
+    assert (scene.client.body, scene.attempt.is_over) == (body, True)
+
+
+def test_the_head_of_a_slow_answer_goes_ahead():
+    scene = Scene()
+
+    scene.answer(b"Content-Length: 5\r\n")
+
+    assert len(scene.client.written) == 1
+    assert not scene.attempt.is_over
+
+
+def test_a_body_without_length_is_chunked_for_http_11():
+    scene = Scene()
+    transport = scene.answer(b"", b"hel")
+
+    transport.protocol.data_received(b"lo")
+    transport.lose()
+
+    assert unchunked(scene.client.body) == (b"hello", True)
+    assert (scene.attempt.is_over, scene.attempt.error) == (True, None)
+
+
+def test_a_body_without_length_ends_with_the_connection_for_http_10():
+    scene = Scene(has_http_11=False)
+    transport = scene.answer(CHUNKED, b"3\r\nhel\r\n")
+
+    transport.protocol.data_received(b"2\r\nlo\r\n0\r\n\r\n")
+
+    assert (scene.client.body, scene.attempt.must_close) == (b"hello", True)
+
+
+def test_in_flight_counts_what_is_not_over():
+    scene = Scene()
+    transport = scene.answer(b"Content-Length: 2\r\n", b"o")
+    before = scene.endpoint.state.in_flight
+
+    transport.protocol.data_received(b"k")
+
+    assert (before, scene.endpoint.state.in_flight) == (1, 0)
+    assert scene.calls == [(True, True)]
+
+
+# --- what breaks off after the first byte ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", ["openai.chat", "anthropic.messages"])
+def test_a_stream_that_breaks_off_ends_with_an_error_in_the_clients_dialect(dialect):
+    scene = Scene(dialect=dialect)
+    transport = scene.answer(CHUNKED + SSE, b"8\r\ndata: a\n\r\n")
+
+    transport.lose(ConnectionResetError())
+
+    body, is_whole = unchunked(scene.client.body)
+    last = body.decode().strip().split("\n\n")[-1]
+    told = json.loads(last.split("data: ")[1])
+    assert is_whole
+    assert told["error"]["code"] == "endpoint_truncated"
+    assert told["error"]["origin"] == "endpoint:here"
+    assert ("event: error\n" in last) is (dialect == "anthropic.messages")
+    assert b"[DONE]" not in body
+    assert (scene.client.hung_up, scene.attempt.must_close) == (None, False)
+
+
+def test_a_stream_to_http_10_gets_the_error_too_and_ends_with_the_connection():
+    scene = Scene(has_http_11=False)
+    transport = scene.answer(CHUNKED + SSE, b"8\r\ndata: a\n\r\n")
+
+    transport.lose()
+
+    assert b'"code":"endpoint_truncated"' in scene.client.body
+    assert (scene.client.hung_up, scene.attempt.must_close) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("client", "lines", "body", "how"),
+    [
+        # A body that lacks its end cannot be taken for whole ...
+        ({}, b"Content-Length: 9\r\n", b"hel", "soft"),
+        ({}, SSE + b"Content-Length: 9\r\n", b"hel", "soft"),
+        ({}, CHUNKED, b"3\r\nhel\r\n", "soft"),
+        ({"has_http_11": False}, b"Content-Length: 9\r\n", b"hel", "soft"),
+        # ... unless nothing but the end of the connection tells its end.
+        ({"has_http_11": False}, CHUNKED, b"3\r\nhel\r\n", "hard"),
+    ],
+)
+def test_a_body_that_breaks_off_breaks_off_for_the_client(client, lines, body, how):
+    scene = Scene(**client)
+    transport = scene.answer(lines, body)
+
+    transport.lose(ConnectionResetError())
+
+    assert scene.client.hung_up == how
+    assert scene.client.body in (b"hel", b"3\r\nhel\r\n")
+    assert (scene.attempt.must_close, scene.attempt.error.kind) == (True, "endpoint_truncated")
+
+
+def test_nothing_is_tried_anew_after_the_first_byte():
+    scene = Scene()
+    scene.answer(b"Content-Length: 2\r\n", b"ok")
+    second = scene.make()
+    transport = scene.pool.transports[0]
+    transport.protocol.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+
+    transport.lose()
+
+    assert (second.error.kind, scene.pool.waiting) == ("endpoint_truncated", [])
+
+
+# --- the client's pace, and its leaving ------------------------------------------------------------
+
+
+def test_a_slow_client_pauses_the_endpoint_once_its_answer_has_begun():
+    scene = Scene()
+    scene.attempt.pause()
+    scene.attempt.resume()
+    transport = scene.answer(b"Content-Length: 5\r\n", b"he")
+
+    scene.attempt.pause()
+    paused = transport.is_reading_paused
+    scene.attempt.resume()
+
+    assert (paused, transport.is_reading_paused) == (True, False)
+
+
+def test_before_the_answer_has_begun_there_is_nothing_to_pause():
+    scene = Scene()
+    transport = scene.connect()
+
+    scene.attempt.pause()
+
+    assert not transport.is_reading_paused
+
+
+def test_when_all_is_over_nothing_is_paused_or_resumed():
+    scene = Scene()
+    transport = scene.answer(b"Content-Length: 2\r\n", b"ok")
+
+    scene.attempt.pause()
+    scene.attempt.resume()
+
+    assert not transport.is_reading_paused
+
+
+def test_a_client_that_leaves_ends_the_endpoints_work_at_once():
+    scene = Scene()
+    transport = scene.answer(CHUNKED, b"3\r\nhel\r\n")
+
+    scene.attempt.cancel()
+    scene.attempt.cancel()
+
+    assert transport.ended == "abort"
+    assert (scene.attempt.is_over, scene.attempt.error) == (True, None)
+    assert (scene.endpoint.state.in_flight, len(scene.calls)) == (0, 1)
+
+
+def test_a_client_that_leaves_ends_the_connecting():
+    scene = Scene()
+
+    scene.attempt.cancel()
+
+    assert scene.pool.begun[0].is_cancelled
+    assert scene.endpoint.state.in_flight == 0
+
+
+def test_an_upload_is_told_when_the_endpoint_takes_bytes_again():
+    scene = Scene(body=None)
+    transport = scene.connect()
+    transport.is_stuck = True
+    scene.attempt.upstream.send_body(b"x" * 100_000, is_last=False)
+
+    transport.drain()
+
+    assert scene.calls == [(True, False)] * 2
+
+
+# --- the books -------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(1, 3 * EDGE_BYTES), max_size=40), st.booleans())
+def test_the_edges_of_an_answer_are_kept_and_no_more(sizes, is_stream):
+    scene = Scene()
+    transport = scene.answer(CHUNKED + (SSE if is_stream else b""))
+    sent = b""
+    for at, size in enumerate(sizes):
+        piece = bytes([at % 256]) * size
+        transport.protocol.data_received(b"%x\r\n%b\r\n" % (size, piece))
+        sent += piece
+
+    attempt = scene.attempt
+    ending = b"".join(attempt.ending)
+    assert attempt.answer_bytes == len(sent)
+    assert sent.startswith(attempt.opening)
+    assert sent.endswith(ending)
+    assert len(attempt.opening) <= EDGE_BYTES
+    assert min(EDGE_BYTES, len(sent)) <= len(ending) <= 17 * EDGE_BYTES
+    if is_stream or len(sent) > len(ending):
+        assert len(attempt.opening) == min(EDGE_BYTES, len(sent))
+
+
+def test_usage_is_found_in_what_is_kept():
+    scene = Scene()
+    transport = scene.answer(CHUNKED + SSE)
+    events = [
+        b'data: {"message":{"usage":{"input_tokens":25,"output_tokens":1}}}\n\n',
+        *[b"data: %b\n\n" % (b"x" * 500)] * 50,
+        b'data: {"usage":{"output_tokens":15}}\n\n',
+    ]
+
+    for event in events:
+        transport.protocol.data_received(b"%x\r\n%b\r\n" % (len(event), event))
+
+    usage = read_usage(scene.attempt.opening, b"".join(scene.attempt.ending))
+    assert usage == Usage(25, 15)
+
+
+def test_a_long_stream_does_not_hold_its_prompt():
+    scene = Scene(body=b"x" * 1_000_000)
+
+    scene.answer(CHUNKED + SSE)
+
+    assert (scene.attempt._request_head, scene.attempt._request_body) == (b"", b"")
