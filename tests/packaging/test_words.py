@@ -64,7 +64,7 @@ def test_a_machine_with_an_old_python_is_told_what_to_do(programs):
 def test_programs_that_are_there_need_nothing(programs):
     add(programs, "apt-get", "echo installed >&2; exit 1")
 
-    done = run(programs, "scripts/need", "bash=bash", "make=make")
+    done = run(programs, "scripts/need", "bash=bash", "make=make", "libc.so.6=libc6")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -76,6 +76,15 @@ def test_whoever_may_not_install_is_told_the_line_to_run(programs):
 
     assert done.returncode == 1
     assert "sudo apt-get install its-package" in done.stderr
+
+
+def test_a_missing_library_is_seen(programs):
+    add(programs, "id", "echo 1000")
+
+    done = run(programs, "scripts/need", "libc.so.6=libc6", "libnone.so.1=libnone1")
+
+    assert done.returncode == 1
+    assert "sudo apt-get install libnone1\n" in done.stderr
 
 
 def test_root_installs_what_is_missing_and_only_that(programs):
