@@ -39,7 +39,7 @@ NOT_JSON = (
     saying("a string", b'"m"'),
     saying("a number", b"1"),
     saying("null", b"null"),
-    saying("lists too deep", b'{"model":"m","x":' + b"[" * DEEP + b"]" * DEEP + b"}"),
+    saying("lists too deep", b'{"x":' + b"[" * DEEP + b"]" * DEEP + b',"model":"m"}'),
     saying("objects too deep", b'{"x":' * DEEP + b"1" + b"}" * DEEP),
     saying("open lists too deep", b"[" * DEEP),
     saying("the model twice", b'{"model":"m","model":"m"}'),

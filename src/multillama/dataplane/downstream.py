@@ -180,6 +180,8 @@ class Downstream(asyncio.Protocol):
             self._refuse(error)
         finally:
             self._is_pumping = False
+        if self._is_half_closed and self._mode in (HEAD, BODY) and not self._queued:
+            self.transport.close()  # what would come next never will
 
     def _read_head(self, data: bytes) -> None:
         partial = self._partial
@@ -301,7 +303,9 @@ class Downstream(asyncio.Protocol):
             self.deadline = NEVER
 
     def _resume_reading(self) -> None:
-        if self._is_read_paused and not self.transport.is_closing():
+        if not self._is_read_paused or len(self._queued) > MAX_QUEUED_BYTES:
+            return
+        if not self.transport.is_closing():
             self._is_read_paused = False
             self.transport.resume_reading()
 
@@ -387,7 +391,7 @@ class Downstream(asyncio.Protocol):
         self._mode = HEAD
         self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
         self._resume_reading()
-        if self._queued:
+        if self._queued or self._is_half_closed:
             self._pump()
 
     # --- what the listener does --------------------------------------------------------------
