@@ -234,6 +234,10 @@ def test_g12_a_client_that_only_sends_is_stopped(gateway, request_raw):
 
         assert sent < MOST_BYTES
         assert statuses(gateway.port, get(fields=CLOSING)) == [200]
+    assert statuses(gateway.port, get(fields=CLOSING)) == [
+        200
+    ]  # by now it knows that the client is gone
+    gateway.recorder.take()
 
 
 def test_g19_a_length_is_forwarded_as_the_number_it_is(gateway):

@@ -123,12 +123,19 @@ class Connector:
     async def _dial(self, host: str, port: int) -> socket.socket:
         """Connects to the first address that answers, giving each a head start over the next."""
         addresses = await self._look_up(host, port)
-        attempts = [partial(_open, address, port) for address in addresses]
-        winner: socket.socket | None
-        winner, _, errors = await staggered.staggered_race(attempts, STAGGER_S)
-        if winner is not None:
-            return winner
-        raise next((error for error in errors if error), OSError("the name has no address"))
+        # Every socket is known here, so that none is lost: two may win at once, and a cancel may come just then.
+        opened: list[socket.socket] = []
+        winner: socket.socket | None = None
+        try:
+            attempts = [partial(_open, address, port, opened) for address in addresses]
+            winner, _, errors = await staggered.staggered_race(attempts, STAGGER_S)
+        finally:
+            for sock in opened:
+                if sock is not winner:
+                    sock.close()
+        if winner is None:
+            raise next((error for error in errors if error), OSError("the name has no address"))
+        return winner
 
     async def _look_up(self, host: str, port: int) -> list[str]:
         try:
@@ -149,16 +156,14 @@ class Connector:
         return addresses
 
 
-async def _open(address: str, port: int) -> socket.socket:
+async def _open(address: str, port: int, opened: list[socket.socket]) -> socket.socket:
+    """Connects a socket; whoever owns `opened` closes it, too."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, (address, port))
-    except BaseException:
-        sock.close()
-        raise
+    opened.append(sock)
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    await asyncio.get_running_loop().sock_connect(sock, (address, port))
     return sock
 
 
