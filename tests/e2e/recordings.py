@@ -1,8 +1,8 @@
 """Recorded traffic of real providers: where it lies, how it is read, what an independent reader finds in it.
 
-The recordings are other people's and not in the repository: `MULTILLAMA_FIXTURES` names their folder, `../shared/fixtures`
-beside the checkout is tried without it. A recording is a set of files with one stem: `.meta.json` (`method`, `uri`, `status`,
-`headers`), `.req.json`, and `.resp.json`, `.resp.sse` or `.resp.ndjson` as the endpoint sent it.
+The recordings are other people's and not in the repository. `MULTILLAMA_FIXTURES` names their folder; without it,
+`../shared/fixtures` beside the checkout is tried. A recording is a set of files with one stem: `.meta.json` (`method`,
+`uri`, `status`, `headers`), `.req.json`, and `.resp.json`, `.resp.sse` or `.resp.ndjson` as the endpoint sent it.
 """
 
 import contextlib

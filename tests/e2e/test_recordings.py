@@ -1,4 +1,4 @@
-"""Recorded traffic, played by a scripted endpoint in pieces of any size: the client has every byte, the log its tokens."""
+"""Recorded traffic, played by a scripted endpoint in pieces of any size: every byte arrives, every token is logged."""
 
 import hashlib
 import http.client

@@ -41,6 +41,7 @@ _NAMES: Final = {
             b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
             b"te", b"trailer", b"upgrade",  # hop by hop
             b"set-cookie", b"strict-transport-security", b"alt-svc", b"clear-site-data",  # for our origin
+            b"x-multillama-endpoint", b"x-multillama-id",  # ours: a gateway behind us has set its own
         ),
         _DROP,
     ),
