@@ -30,6 +30,7 @@ async def until_it_waits(server: ScriptedServer) -> None:
     sent = -1
     while connection.sent_bytes != sent or connection.stalled_at is None:
         sent = connection.sent_bytes
+        assert sent < KERNEL_BYTES, "the gateway takes everything"
         await asyncio.sleep(0.05)
 
 
