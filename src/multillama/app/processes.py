@@ -1,14 +1,20 @@
 """The process around a gateway: its event loop, its sockets and its signals."""
 
 import asyncio
+import contextlib
+import ctypes
 import errno
 import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
+
+M_TRIM_THRESHOLD: Final = -1
+M_MMAP_THRESHOLD: Final = -3
+KEPT_BYTES: Final = 16 * 1024 * 1024
 
 
 class StartError(Exception):
@@ -20,6 +26,7 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
     # An exchange leaves no circles behind, so the collector finds nothing: look less often (1 µs a request), and
     # never at what the imports have made.
     gc.freeze()
+    _keep_memory()
     gc.set_threshold(20_000, 20, 20)
     try:
         import uvloop
@@ -27,6 +34,18 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(main)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
+
+
+def _keep_memory() -> None:
+    """Lets glibc keep up to 16 MB of freed memory.
+
+    It would give the memory of every larger body back to the kernel and take it again, page by page: 14 of 130 µs for
+    a body of 100 kB. Other C libraries have no such word and need none.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 4)
 
 
 def bind(host: str, port: int) -> list[socket.socket]:

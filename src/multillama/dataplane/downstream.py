@@ -33,8 +33,10 @@ MAX_UPLOAD_WAITING_BYTES: Final = 256 * 1024
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 """How long bytes of a refused request are read and dropped, so that its client can read the answer."""
-PROBE_S: Final = (0.05, 5.0)
-"""After a client's FIN: the second probe, then every so often."""
+SECOND_PROBE_S: Final = 0.02
+"""After a client's FIN: long enough for a reset to come back over most networks."""
+PROBE_S: Final = 5.0
+"""Between later probes."""
 RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER for zero seconds: closing sends a reset."""
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -104,9 +106,9 @@ class Downstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._queued = self._queued + data if self._queued else data
-        if self._mode != BUSY and not self._is_write_paused:
+        if self._mode != BUSY:
             self._pump()
-        elif len(self._queued) > MAX_QUEUED_BYTES:
+        if len(self._queued) > MAX_QUEUED_BYTES:
             self._pause_reading()
 
     def eof_received(self) -> bool:
@@ -114,8 +116,10 @@ class Downstream(asyncio.Protocol):
         if exchange is None or self._mode != BUSY:
             return False  # between requests, or in the middle of one: nothing will follow
         attempt = exchange.attempt
-        if attempt is not None and attempt.is_event_stream:
-            return False  # nobody half-closes and reads a stream; a reader that left must not cost tokens
+        if attempt is not None and attempt.is_committed:
+            return (
+                False  # nobody half-closes while it reads; a reader that left must not cost tokens
+            )
         # A FIN may be a client that left, or one that has said all and waits (RFC 9112 §9.6 allows it). Only the
         # answer to a write tells: an interim response is legal at any time, and a closed peer resets.
         self._is_half_closed = True
@@ -130,10 +134,10 @@ class Downstream(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_write_paused = False
-        self.deadline = NEVER
+        timeouts = self._listener.snapshot.timeouts
+        waits_s = (timeouts.keep_alive_s, timeouts.body_s, NEVER, LINGER_S)
+        self._wait(waits_s[self._mode])
         if self._mode == HEAD:
-            self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
-            self._resume_reading()
             self._pump()
         if self._exchange is not None and self._exchange.attempt is not None:
             self._exchange.attempt.resume()
@@ -156,10 +160,24 @@ class Downstream(asyncio.Protocol):
             self.transport.close()
 
     def _probe(self) -> None:
-        if self.has_http_11 and not self.transport.is_closing():
+        if self._exchange is None or self.transport.is_closing():
+            return
+        attempt = self._exchange.attempt
+        if attempt is not None and attempt.is_committed:
+            return  # an interim response within the answer would spoil it, and its own bytes tell as well
+        if self.has_http_11:
             self.write(CONTINUE)
-        self._timers.arm(self, PROBE_S[min(self._probes, 1)])
+        if self._probes == 0:
+            # Sooner than the wheel can: nobody should generate for a client that has left.
+            self._timers.call_later(SECOND_PROBE_S, self._probe)
+        else:
+            self._wait(PROBE_S)
         self._probes += 1
+
+    def _wait(self, seconds: float) -> None:
+        """Sets the deadline; while the client takes no bytes, the one that `pause_writing` has set stays."""
+        if not self._is_write_paused:
+            self._timers.arm(self, seconds)
 
     # --- bytes to requests -------------------------------------------------------------------
 
@@ -169,8 +187,9 @@ class Downstream(asyncio.Protocol):
             return
         self._is_pumping = True
         try:
-            # A client that takes no answers gets no further requests served.
-            while self._queued and self._mode != BUSY and not self._is_write_paused:
+            while self._queued and self._mode != BUSY:
+                if self._is_write_paused and self._mode == HEAD:
+                    return  # a client that takes no answers gets no further requests served
                 data, self._queued = self._queued, b""
                 if self._mode == HEAD:
                     self._read_head(data)
@@ -180,8 +199,11 @@ class Downstream(asyncio.Protocol):
             self._refuse(error)
         finally:
             self._is_pumping = False
-        if self._is_half_closed and self._mode in (HEAD, BODY) and not self._queued:
-            self.transport.close()  # what would come next never will
+        if not self._queued and self._mode in (HEAD, BODY):
+            if self._is_half_closed:
+                self.transport.close()  # what would come next never will
+            else:
+                self._resume_reading()
 
     def _read_head(self, data: bytes) -> None:
         partial = self._partial
@@ -198,7 +220,7 @@ class Downstream(asyncio.Protocol):
         found = partial.add(data)
         if found is None:
             if was_empty and not partial.is_empty:
-                self._timers.arm(self, self._listener.snapshot.timeouts.header_s)
+                self._wait(self._listener.snapshot.timeouts.header_s)
             return
         self._partial = None
         raw, rest = found
@@ -217,7 +239,7 @@ class Downstream(asyncio.Protocol):
         operation = BY_PATH.get(head.path)
         if operation is None or head.method != b"POST":
             self._queued = rest
-            self._timers.arm(self, listener.snapshot.timeouts.keep_alive_s)
+            self._wait(listener.snapshot.timeouts.keep_alive_s)
             listener.serve_other(self, head, length, raw)
             return
         request = Request(head, length, operation, at=listener.clock(), started=listener.now())
@@ -225,7 +247,7 @@ class Downstream(asyncio.Protocol):
         self._exchange = exchange = Exchange(listener, self, request, operation)
         exchange.start()
         if self._mode == BODY and not self._queued:
-            self._timers.arm(self, listener.snapshot.timeouts.body_s)
+            self._wait(listener.snapshot.timeouts.body_s)
 
     def _await_body(self, request: Request, rest: bytes) -> None:
         """Says what the following bytes are; a body that is here whole is taken at once."""
@@ -274,11 +296,11 @@ class Downstream(asyncio.Protocol):
             return
         if request.is_complete:
             self._mode = BUSY
-            self.deadline = NEVER
+            self._wait(NEVER)
+        elif self._is_full():
+            self._pause_reading()
         else:
-            self._timers.arm(self, self._listener.snapshot.timeouts.body_s)
-            if request.waiting_bytes > MAX_UPLOAD_WAITING_BYTES and request.wants_pieces:
-                self._pause_reading()
+            self._wait(self._listener.snapshot.timeouts.body_s)
         if request.is_complete or request.wants_pieces:
             self._exchange.wake()
 
@@ -300,14 +322,26 @@ class Downstream(asyncio.Protocol):
         if not self._is_read_paused and not self.transport.is_closing():
             self._is_read_paused = True
             self.transport.pause_reading()
-            self.deadline = NEVER
+            if self._mode == BODY:
+                self._wait(NEVER)  # not the client is late now
 
     def _resume_reading(self) -> None:
-        if not self._is_read_paused or len(self._queued) > MAX_QUEUED_BYTES:
+        if not self._is_read_paused or len(self._queued) > MAX_QUEUED_BYTES or self._is_full():
             return
         if not self.transport.is_closing():
             self._is_read_paused = False
             self.transport.resume_reading()
+            if self._mode == BODY:
+                self._wait(self._listener.snapshot.timeouts.body_s)
+
+    def _is_full(self) -> bool:
+        """Says whether an upload waits for a slow endpoint."""
+        request = self._request
+        return (
+            request is not None
+            and request.wants_pieces
+            and request.waiting_bytes > MAX_UPLOAD_WAITING_BYTES
+        )
 
     # --- what the exchange does --------------------------------------------------------------
 
@@ -389,9 +423,8 @@ class Downstream(asyncio.Protocol):
     def _go_on(self) -> None:
         """Waits for the next request."""
         self._mode = HEAD
-        self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
-        self._resume_reading()
-        if self._queued or self._is_half_closed:
+        self._wait(self._listener.snapshot.timeouts.keep_alive_s)
+        if self._queued or self._is_half_closed or self._is_read_paused:
             self._pump()
 
     # --- what the listener does --------------------------------------------------------------

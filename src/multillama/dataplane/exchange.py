@@ -207,6 +207,8 @@ class Exchange:
 
     def open(self, target: Target, snapshot: Snapshot) -> Attempt:
         """Makes the next attempt."""
+        if self.attempt is not None and self.attempt.error is not None:
+            self._tried += (f"{self.attempt.endpoint}: {self.attempt.error.kind}",)
         self._attempts += 1
         endpoint = target.endpoint
         endpoint.state.requests += 1
@@ -234,10 +236,7 @@ class Exchange:
             "endpoint_tls_failed",
         )
         state.on_failure(error.text, at=self.request.at, reached=reached)
-        if not may_try_next(error, committed=attempt.is_committed, replayable=replayable):
-            return False
-        self._tried += (f"{attempt.endpoint}: {error.kind}",)
-        return True
+        return may_try_next(error, committed=attempt.is_committed, replayable=replayable)
 
     def settle(self) -> None:
         """After the last attempt: raises its failure, if it has one."""

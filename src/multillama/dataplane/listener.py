@@ -82,7 +82,9 @@ class Listener:
         self.abort()
 
     def abort(self) -> None:
-        """Ends all connections now."""
+        """Stops accepting and ends all connections now."""
+        for server in self._servers:
+            server.close()
         for connection in list(self.connections):
             connection.transport.abort()
 

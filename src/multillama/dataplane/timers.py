@@ -27,11 +27,12 @@ class Waiting(Protocol):
 class Timers:
     """The wheel of one event loop."""
 
-    __slots__ = ("_call_later", "_due", "_handle", "_slots", "now")
+    __slots__ = ("_due", "_handle", "_slots", "call_later", "now")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now: Callable[[], float] = loop.time
-        self._call_later = loop.call_later
+        self.call_later = loop.call_later
+        """For the few waits that are shorter than a tick."""
         self._slots: dict[int, dict[int, Waiting]] = {}
         self._due = 0
         self._handle: asyncio.TimerHandle | None = None
@@ -55,7 +56,7 @@ class Timers:
         slot[id(waiting)] = waiting
         if self._handle is None:
             self._due = int(self.now() / TICK_S)
-            self._handle = self._call_later(TICK_S, self._turn)
+            self._handle = self.call_later(TICK_S, self._turn)
 
     def _unwatch(self, waiting: Waiting) -> None:
         slot = self._slots.get(round(waiting.watched / TICK_S) + 1)
@@ -83,7 +84,7 @@ class Timers:
                     self._pass(waiting, now)
         finally:
             # Only now: a slot that a slow callback has armed meanwhile must not move where the next turn begins.
-            self._handle = self._call_later(TICK_S, self._turn) if self._slots else None
+            self._handle = self.call_later(TICK_S, self._turn) if self._slots else None
 
     def _pass(self, waiting: Waiting, now: float) -> None:
         waiting.watched = NEVER

@@ -15,7 +15,7 @@ from multillama.wire.answers import AnswerHead, AnswerReader
 if TYPE_CHECKING:
     from multillama.dataplane.pool import Origin
 
-JOIN_BELOW_BYTES: Final = 16 * 1024
+JOIN_BELOW_BYTES: Final = 256 * 1024
 """A body up to this size leaves in one write with its head; copying a larger one costs more than a second write."""
 
 
