@@ -14,7 +14,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 LIVE = "tests/docs/test_seed_live.py::test_"
 LOAD = "tests/config/test_load.py::test_"
 MAIN = "tests/cli/test_main.py::test_"
+SIDE = "tests/e2e/test_side_by_side.py::test_"
+CURL = "tests/e2e/test_curl.py::test_"
 COMPILE = "tests/control/test_compile.py::test_"
+BESIDE = "tests/e2e/test_side_by_side.py::test_"
 
 PROOFS = {
     # Features
@@ -45,6 +48,7 @@ PROOFS = {
     # Usage
     "Run the server with the required parameters": [
         MAIN + "seed_the_readmes_command_serves_without_naming_a_verb",
+        CURL + "the_command_of_the_readme_is_understood",
         LIVE + "a_request_goes_to_the_endpoint_that_has_its_model",
     ],
     "--port: required, 1-65535": [
@@ -60,9 +64,14 @@ PROOFS = {
     ],
     # Examples
     "OpenAI, Anthropic and Ollama side by side": [
+        CURL + "the_command_of_the_readme_is_understood",
+        SIDE + "all_models_are_listed_and_tagged_with_their_endpoint",
+        SIDE + "a_chat_is_served_by_the_endpoint_that_has_the_model",
         "tests/control/test_endpoints.py::test_the_seeds_three_endpoints_are_made_side_by_side",
         COMPILE + "the_openai_sdk_lists_the_seeds_three_endpoints",
         COMPILE + "the_anthropic_sdk_lists_the_seeds_three_endpoints",
+        BESIDE + "all_models_are_listed_and_tagged_with_their_endpoint",
+        BESIDE + "a_chat_is_served_by_the_endpoint_that_has_the_model",
     ],
     "A URL without /v1 works": [
         "tests/providers/test_base_url.py::test_any_form_of_a_url_leads_to_the_right_base",
@@ -91,7 +100,11 @@ PROOFS = {
     "Looks up which endpoint hosts that model, forwards the request to it": [
         LIVE + "a_request_goes_to_the_endpoint_that_has_its_model",
     ],
-    "Returns the response to the client": [LIVE + "the_endpoints_answer_is_returned"],
+    "Returns the response to the client": [
+        LIVE + "the_endpoints_answer_is_returned",
+        CURL + "the_curl_lines_of_the_readme_work",
+        CURL + "the_python_lines_of_the_readme_work",
+    ],
     # Requirements, license
     "Runs on the Python that its metadata names, from a plain installation": [
         "tests/packaging/test_wheel.py::test_the_installed_command_says_its_version",

@@ -5,8 +5,6 @@ Its sentences are in `test_seed.py`, each with the tests that prove it.
 
 import contextlib
 import json
-import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from multillama.testing.server import ScriptedServer
+from tests.gateway import environment, free_port
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -39,21 +38,6 @@ class Running:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read().decode()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def environment() -> dict[str, str]:
-    """What a user's shell would give, without settings and proxies of the machine that tests."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("MULTILLAMA_") and not name.lower().endswith("_proxy")
-    }
 
 
 @contextlib.contextmanager
