@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.gateway import environment, free_port
 
 
 class Program:
@@ -48,12 +49,6 @@ class Program:
         return self.process.returncode, exchanges
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @asynccontextmanager
 async def program(*flags: str, port: int | None = None) -> AsyncIterator[Program]:
     """Runs `multillama` on a free port, once it has listed its endpoints' models.
@@ -65,7 +60,7 @@ async def program(*flags: str, port: int | None = None) -> AsyncIterator[Program
     port = port or free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "multillama", "--port", str(port), "--host", "127.0.0.1", *flags,
-        env={name: value for name, value in os.environ.items() if "PROXY" not in name.upper()},
+        env=environment(),
         stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
     try:

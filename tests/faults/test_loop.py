@@ -3,7 +3,7 @@
 from multillama.testing.server import ScriptedServer
 from tests.faults.client import ask, chat, connected, post
 from tests.faults.gateway import Running, running
-from tests.faults.process import free_port
+from tests.gateway import free_port
 
 
 async def test_a_gateway_pointed_at_itself_answers_508(server: ScriptedServer) -> None:
