@@ -17,6 +17,8 @@ class FakeLoop:
     def __init__(self) -> None:
         self.now = 1000.0
         self.calls: list[FakeHandle] = []
+        self.soon: list[Callable[[], None]] = []
+        self.is_lazy = False
 
     def time(self) -> float:
         return self.now
@@ -25,6 +27,18 @@ class FakeLoop:
         handle = FakeHandle(self.now + delay_s, callback)
         self.calls.append(handle)
         return handle
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """A turn ends at once: what is written is sent; or with `turn`, if the loop is lazy."""
+        if self.is_lazy:
+            self.soon.append(callback)
+        else:
+            callback()
+
+    def turn(self) -> None:
+        """Ends a turn."""
+        while self.soon:
+            self.soon.pop(0)()
 
     def advance(self, seconds: float) -> None:
         """Lets time pass, and calls what becomes due on the way."""
@@ -175,7 +189,8 @@ class FakeConnecting:
 
     def cancel(self) -> None:
         self.is_cancelled = True
-        self._pool.waiting.remove(self)
+        if self in self._pool.waiting:
+            self._pool.waiting.remove(self)
 
 
 class FakePool:

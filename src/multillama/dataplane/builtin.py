@@ -25,6 +25,8 @@ class Answer(NamedTuple):
     """For the record."""
     status: int
     body: bytes
+    error: GatewayError | None = None
+    """Why it is a refusal."""
 
 
 def is_builtin(path: bytes) -> bool:

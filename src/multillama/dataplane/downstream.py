@@ -3,22 +3,22 @@
 It owns framing, limits, deadlines and flow control of the client's side, and decides nothing about models or
 endpoints. While an exchange runs, bytes of a following request wait unread, so one connection holds one exchange.
 
-HOT: once per request; `write` is the transport's own method.
+HOT: once per request.
 """
 
 import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from multillama.core.operations import BY_PATH
-from multillama.dataplane.exchange import Exchange, too_large
+from multillama.dataplane.exchange import Exchange
 from multillama.dataplane.request import Request
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
-from multillama.wire.answers import status_line
-from multillama.wire.chunked import ChunkedReader
+from multillama.wire.answers import own_head
 from multillama.wire.heads import Head, HeadMemo
 from multillama.wire.parse import parse_head
 from multillama.wire.partial import PartialHead
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 MAX_QUEUED_BYTES: Final = 64 * 1024
 """Bytes of following requests that wait while an exchange runs; then reading pauses."""
-MAX_UPLOAD_WAITING_BYTES: Final = 256 * 1024
-"""Bytes of an upload that wait for a slow endpoint; then reading pauses."""
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 """How long bytes of a refused request are read and dropped, so that its client can read the answer."""
@@ -55,16 +53,18 @@ class Downstream(asyncio.Protocol):
     """A client's connection."""
 
     __slots__ = (
-        "_chunked", "_exchange", "_is_half_closed", "_is_pumping", "_is_read_paused", "_is_write_paused",
-        "_left", "_listener", "_memo", "_mode", "_must_close", "_partial", "_probes", "_queued", "_request",
+        "_exchange", "_is_half_closed", "_is_pumping", "_is_read_paused", "_is_write_paused",
+        "_listener", "_memo", "_mode", "_must_close", "_partial", "_probes", "_queued", "_request",
         "_timers", "deadline", "has_http_11", "is_head", "watched", "transport", "write",
     )  # fmt: skip
+
+    write: Callable[[bytes], None]
+    """Writes at the end of this turn, once there is a connection."""
 
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
         self._timers = listener.timers
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
-        self.write: Callable[[bytes], None] = _unconnected
         self.watched = NEVER
         self.deadline = NEVER
         # the connection
@@ -80,8 +80,6 @@ class Downstream(asyncio.Protocol):
         # the request
         self._request: Request | None = None
         self._exchange: Exchange | None = None
-        self._chunked: ChunkedReader | None = None
-        self._left = 0
         self._must_close = False
         self.has_http_11 = True
         self.is_head = False
@@ -90,7 +88,7 @@ class Downstream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
-        self.write = self.transport.write
+        self.write = partial(self._listener.outbox.write, self.transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self._listener.connections.add(self)
         self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
@@ -117,9 +115,8 @@ class Downstream(asyncio.Protocol):
             return False  # between requests, or in the middle of one: nothing will follow
         attempt = exchange.attempt
         if attempt is not None and attempt.is_committed:
-            return (
-                False  # nobody half-closes while it reads; a reader that left must not cost tokens
-            )
+            # Nobody half-closes while it reads, and a reader that left must not cost tokens.
+            return False
         # A FIN may be a client that left, or one that has said all and waits (RFC 9112 §9.6 allows it). Only the
         # answer to a write tells: an interim response is legal at any time, and a closed peer resets.
         self._is_half_closed = True
@@ -135,8 +132,7 @@ class Downstream(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._is_write_paused = False
         timeouts = self._listener.snapshot.timeouts
-        waits_s = (timeouts.keep_alive_s, timeouts.body_s, NEVER, LINGER_S)
-        self._wait(waits_s[self._mode])
+        self._wait((timeouts.keep_alive_s, timeouts.body_s, NEVER, LINGER_S)[self._mode])
         if self._mode == HEAD:
             self._pump()
         if self._exchange is not None and self._exchange.attempt is not None:
@@ -146,18 +142,17 @@ class Downstream(asyncio.Protocol):
         if self._is_write_paused or self._mode == LINGER:
             self.transport.abort()
         elif self._mode == BUSY:
-            if self._is_half_closed:
-                self._probe()
-        elif self._mode == BODY:
+            self._probe()
+        elif self._mode == BODY and self._exchange is not None:
             seconds = self._listener.snapshot.timeouts.body_s
             text = f"The request body stopped coming: nothing for {seconds:g} s."
-            self._fail_body(GatewayError("request_timeout", text))
+            self._fail_body(self._exchange, GatewayError("request_timeout", text))
         elif self._partial is not None and not self._partial.is_empty:
             seconds = self._listener.snapshot.timeouts.header_s
             text = f"The request's head did not come within {seconds:g} s."
             self._refuse(GatewayError("request_timeout", text))
         else:
-            self.transport.close()
+            self._close()
 
     def _probe(self) -> None:
         if self._exchange is None or self.transport.is_closing():
@@ -193,15 +188,15 @@ class Downstream(asyncio.Protocol):
                 data, self._queued = self._queued, b""
                 if self._mode == HEAD:
                     self._read_head(data)
-                elif self._mode == BODY:
-                    self._read_body(data)
+                elif self._mode == BODY and self._exchange is not None:
+                    self._read_body(self._exchange, data)
         except GatewayError as error:
             self._refuse(error)
         finally:
             self._is_pumping = False
         if not self._queued and self._mode in (HEAD, BODY):
             if self._is_half_closed:
-                self.transport.close()  # what would come next never will
+                self._close()  # what would come next never will
             else:
                 self._resume_reading()
 
@@ -253,64 +248,35 @@ class Downstream(asyncio.Protocol):
         """Says what the following bytes are; a body that is here whole is taken at once."""
         self._request = request
         length = request.length
-        if request.head.chunked:
-            self._chunked = ChunkedReader()
-            self._mode = BODY
-        elif length:
-            if len(rest) >= length:
-                request.feed(rest[:length] if len(rest) > length else rest)
-                request.is_complete = True
-                rest = rest[length:]
-                self._mode = BUSY
-            else:
-                self._left = length
-                self._mode = BODY
-        else:
-            self._mode = BUSY
+        if length and len(rest) >= length:
+            request.feed(rest[:length] if len(rest) > length else rest)
+            request.is_complete = True
+            rest = rest[length:]
+        self._mode = BUSY if request.is_complete else BODY
         self._queued = rest
 
-    def _read_body(self, data: bytes) -> None:
-        request = self._request
-        if request is None or self._exchange is None:
-            return
+    def _read_body(self, exchange: Exchange, data: bytes) -> None:
+        request = exchange.request
         try:
-            if self._chunked is not None:
-                for piece in self._chunked.feed(data):
-                    request.feed(piece)
-                if self._chunked.announced_bytes > request.limit_bytes:
-                    raise too_large(request.limit_bytes)
-                if self._chunked.is_done:
-                    self._queued = self._chunked.rest
-                    self._chunked = None
-                    request.is_complete = True
-            else:
-                piece = data if len(data) <= self._left else data[: self._left]
-                self._left -= len(piece)
-                request.feed(piece)
-                self._queued = data[len(piece) :]
-                request.is_complete = not self._left
-            if request.received_bytes > request.limit_bytes:
-                raise too_large(request.limit_bytes)
+            self._queued = request.receive(data)
         except GatewayError as error:
-            self._fail_body(error)
+            self._fail_body(exchange, error)
             return
         if request.is_complete:
             self._mode = BUSY
             self._wait(NEVER)
-        elif self._is_full():
+        elif request.is_full:
             self._pause_reading()
         else:
             self._wait(self._listener.snapshot.timeouts.body_s)
         if request.is_complete or request.wants_pieces:
-            self._exchange.wake()
+            exchange.wake()
 
-    def _fail_body(self, error: GatewayError) -> None:
+    def _fail_body(self, exchange: Exchange, error: GatewayError) -> None:
         """The rest of the body will never come, or may not."""
         self._queued = b""
-        if self._request is not None:
-            self._request.failure = error
-        if self._exchange is not None:
-            self._exchange.wake()
+        exchange.request.failure = error
+        exchange.wake()
 
     def _refuse(self, error: GatewayError) -> None:
         """Answers what is not even a request, and ends the connection."""
@@ -326,22 +292,14 @@ class Downstream(asyncio.Protocol):
                 self._wait(NEVER)  # not the client is late now
 
     def _resume_reading(self) -> None:
-        if not self._is_read_paused or len(self._queued) > MAX_QUEUED_BYTES or self._is_full():
+        request = self._request
+        if len(self._queued) > MAX_QUEUED_BYTES or (request is not None and request.is_full):
             return
-        if not self.transport.is_closing():
+        if self._is_read_paused and not self.transport.is_closing():
             self._is_read_paused = False
             self.transport.resume_reading()
             if self._mode == BODY:
                 self._wait(self._listener.snapshot.timeouts.body_s)
-
-    def _is_full(self) -> bool:
-        """Says whether an upload waits for a slow endpoint."""
-        request = self._request
-        return (
-            request is not None
-            and request.wants_pieces
-            and request.waiting_bytes > MAX_UPLOAD_WAITING_BYTES
-        )
 
     # --- what the exchange does --------------------------------------------------------------
 
@@ -353,8 +311,7 @@ class Downstream(asyncio.Protocol):
     def take_body(self) -> bytes:
         request = self._request
         taken = request.take() if request is not None else b""
-        if self._is_read_paused:
-            self._resume_reading()
+        self._resume_reading()
         return taken
 
     def may_keep_alive(self) -> bool:
@@ -379,21 +336,25 @@ class Downstream(asyncio.Protocol):
 
     def send_answer(self, status: int, body: bytes, lines: bytes, *, may_stay: bool) -> None:
         """Writes a JSON answer of ours."""
-        connection = b"" if may_stay and self.has_http_11 else b"connection: close\r\n"
-        if may_stay and not self.has_http_11:
-            connection = b"connection: keep-alive\r\n"
-        length = b"" if status == 204 else b"content-length: %d\r\n" % len(body)
-        kind = b"content-type: application/json\r\n" if body else b""
-        head = b"%bdate: %b\r\n%b%b%b%b\r\n" % (
-            status_line(status), self._listener.date(), kind, lines, length, connection,
-        )  # fmt: skip
+        head = own_head(
+            status,
+            len(body),
+            lines + b"date: %b\r\n" % self._listener.date(),
+            may_stay=may_stay,
+            has_http_11=self.has_http_11,
+        )
         self.write(head if self.is_head else head + body)
+
+    def _close(self) -> None:
+        self._listener.outbox.flush()
+        self.transport.close()
 
     def hang_up(self, *, hard: bool) -> None:
         self._mode = LINGER
         self._queued = b""
         if self.transport.is_closing():
             return
+        self._listener.outbox.flush()
         if hard:
             reset = self.transport.get_extra_info("socket")
             reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -407,36 +368,29 @@ class Downstream(asyncio.Protocol):
     def on_exchange_over(self, *, must_close: bool) -> None:
         request, self._request = self._request, None
         self._exchange = None
-        self._chunked = None
         if self._mode == LINGER or self.transport.is_closing():
             return
         if request is None or not request.is_complete or request.failure is not None:
             self.hang_up(hard=False)
         elif must_close or self._must_close:
             self._mode = LINGER
-            self.transport.close()
+            self._close()
             # It closes when the client has taken everything; one that never does must not stay for ever.
             self._timers.arm(self, self._listener.snapshot.timeouts.write_s)
         else:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Waits for the next request."""
-        self._mode = HEAD
-        self._wait(self._listener.snapshot.timeouts.keep_alive_s)
-        if self._queued or self._is_half_closed or self._is_read_paused:
-            self._pump()
+            self._mode = HEAD
+            self._wait(self._listener.snapshot.timeouts.keep_alive_s)
+            if self._queued or self._is_half_closed or self._is_read_paused:
+                self._pump()
 
     # --- what the listener does --------------------------------------------------------------
 
-    def leave(self) -> None:
-        """Lets go of the transport: somebody else serves this connection from here."""
-        self._mode = LINGER
+    def leave(self) -> bytes:
+        """Lets go of the transport, somebody else serves this connection; returns what has come and is not read."""
+        self._listener.outbox.flush()
         self._timers.forget(self)
         self._listener.connections.discard(self)
-
-    def take_queued(self) -> bytes:
-        """Returns the bytes that have come and are not yet read."""
+        self._mode = LINGER
         queued, self._queued = self._queued, b""
         return queued
 
@@ -444,7 +398,3 @@ class Downstream(asyncio.Protocol):
     def is_idle(self) -> bool:
         """True between requests."""
         return self._mode == HEAD and (self._partial is None or self._partial.is_empty)
-
-
-def _unconnected(data: bytes) -> None:
-    raise RuntimeError("written to before the connection was made")

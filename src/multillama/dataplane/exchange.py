@@ -18,7 +18,7 @@ from multillama.core.usage import Usage, read_usage
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.relay import Attempt, Client
-from multillama.dataplane.request import Request
+from multillama.dataplane.request import Request, too_large
 from multillama.errors import GatewayError, Origin
 from multillama.wire.peek import peek, replace_member
 
@@ -203,7 +203,8 @@ class Exchange:
             )
         request.limit_bytes = limit_bytes
         if max(request.length or 0, request.received_bytes) > limit_bytes:
-            raise too_large(limit_bytes)
+            request.failure = too_large(limit_bytes)
+            raise request.failure
 
     def open(self, target: Target, snapshot: Snapshot) -> Attempt:
         """Makes the next attempt."""
@@ -323,11 +324,3 @@ def outcome_of(error: GatewayError, *, committed: bool) -> Outcome:
     if error.failure.origin is Origin.ENDPOINT:
         return "truncated" if committed else "failed"
     return "refused"
-
-
-def too_large(limit_bytes: int) -> GatewayError:
-    """Returns the failure of a body beyond its limit."""
-    return GatewayError(
-        "body_too_large",
-        f"The request body is larger than {limit_bytes} bytes, the limit of this gateway.",
-    )

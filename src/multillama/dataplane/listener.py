@@ -13,8 +13,9 @@ from multillama.core.operations import BY_PATH
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
 from multillama.core.snapshot import Snapshot
-from multillama.dataplane.builtin import SUPPORTED, answer_builtin, is_builtin
+from multillama.dataplane.builtin import SUPPORTED, Answer, answer_builtin, is_builtin
 from multillama.dataplane.downstream import Downstream
+from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.timers import Timers
 from multillama.errors import GatewayError
@@ -44,6 +45,7 @@ class Listener:
         self.snapshot = snapshot
         self.pool = pool
         self.timers = timers
+        self.outbox = Outbox(timers.call_soon)
         self.now = time.monotonic
         self.clock = time.time
         self.on_record = on_record
@@ -71,6 +73,7 @@ class Listener:
         self.is_draining = True
         for server in self._servers:
             server.close()
+        self.outbox.flush()
         until = self.now() + limit_s
         while self.connections:
             for connection in list(self.connections):
@@ -115,38 +118,25 @@ class Listener:
             raise GatewayError("method_not_allowed", f"{method.decode()} is not served here.")
         operation = BY_PATH.get(path)
         if operation is None and not is_builtin(path) and path != b"*":
-            connection.leave()
-            self._hand_over(connection.transport, raw + connection.take_queued())
+            self._hand_over(connection.transport, raw + connection.leave())
             return
-        allowed = SUPPORTED if operation is None else b"POST, OPTIONS"
-        # A body nobody reads would be taken for the next request, so its connection ends.
-        may_stay = head.keep_alive and not length and not head.chunked and not self.is_draining
-        lines = b"allow: %b\r\n" % allowed
+        allowed = b"allow: %b\r\n" % (SUPPORTED if operation is None else b"POST, OPTIONS")
         if method == b"OPTIONS":
-            self._answer(connection, head, 204, b"", lines, may_stay=may_stay, name="options")
+            self._answer(connection, head, length, Answer("options", 204, b""), allowed)
             return
         try:
             if operation is not None or method not in (b"GET", b"HEAD"):
-                text = f"{method.decode()} is not served at this path: use {allowed.decode()}."
+                text = (
+                    f"{method.decode()} is not served at this path: use {allowed[7:-2].decode()}."
+                )
                 raise GatewayError("method_not_allowed", text)
-            name, status, body = answer_builtin(head, self.snapshot)
+            answer = answer_builtin(head, self.snapshot)
         except GatewayError as error:
-            extra = lines if error.status == 405 else b""
-            if error.status == 401:
-                extra = b"www-authenticate: Bearer\r\n"
-            body = error_body(error)
-            self._answer(
-                connection,
-                head,
-                error.status,
-                body,
-                extra,
-                may_stay=may_stay,
-                name="-",
-                error=error,
-            )
-            return
-        self._answer(connection, head, status, body, b"", may_stay=may_stay, name=name)
+            lines = {405: allowed, 401: b"www-authenticate: Bearer\r\n"}.get(error.status, b"")
+            answer = Answer("-", error.status, error_body(error), error)
+            self._answer(connection, head, length, answer, lines)
+        else:
+            self._answer(connection, head, length, answer, b"")
 
     def answer_refused(self, connection: Downstream, error: GatewayError) -> None:
         """Answers what is not even a request."""
@@ -162,12 +152,14 @@ class Listener:
         )  # fmt: skip
 
     def _answer(
-        self, connection: Downstream, head: Head, status: int, body: bytes, lines: bytes,
-        *, may_stay: bool, name: str, error: GatewayError | None = None,
-    ) -> None:  # fmt: skip
+        self, connection: Downstream, head: Head, length: int | None, answer: Answer, lines: bytes
+    ) -> None:
         started = self.now()
+        name, status, body, error = answer
         request_id = self.new_id()
         lines += f"x-request-id: {request_id}\r\n".encode()
+        # A body nobody reads would be taken for the next request, so its connection ends.
+        may_stay = head.keep_alive and not length and not head.chunked and not self.is_draining
         connection.send_answer(status, body, lines, may_stay=may_stay)
         self.on_record(
             Record(

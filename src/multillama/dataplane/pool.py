@@ -10,6 +10,7 @@ from typing import Final
 
 from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.dataplane.connect import Connector
+from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.timers import NEVER, Timers
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
@@ -25,11 +26,12 @@ BUFFER_BYTES: Final = 256 * 1024
 class Origin:
     """Scheme, host and port of an endpoint, and the idle connections to it."""
 
-    __slots__ = ("_idle", "open", "timeouts", "timers")
+    __slots__ = ("_idle", "open", "outbox", "timeouts", "timers")
 
     def __init__(self, timers: Timers, timeouts: Timeouts) -> None:
         self.timers = timers
         self.timeouts = timeouts
+        self.outbox = Outbox(timers.call_soon)
         self._idle: dict[Upstream, None] = {}
         self.open: set[Upstream] = set()
 

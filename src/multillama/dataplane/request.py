@@ -3,9 +3,15 @@
 The body is kept until somebody takes it: whole for an exchange that must read it, piece by piece for an upload.
 """
 
+from typing import Final
+
 from multillama.core.operations import Operation
 from multillama.errors import GatewayError
+from multillama.wire.chunked import ChunkedReader
 from multillama.wire.heads import Head
+
+MAX_WAITING_BYTES: Final = 256 * 1024
+"""Bytes of an upload that wait for a slow endpoint; then the client is paused."""
 
 
 class Request:
@@ -38,12 +44,38 @@ class Request:
         self.parts: list[bytes] = []
         """Body bytes not yet taken, unframed."""
         self.is_complete = not (length or head.chunked)
+        self._chunks = ChunkedReader() if head.chunked else None
+
+    def receive(self, data: bytes) -> bytes:
+        """Takes bytes as they come from the client; returns what follows the body.
+
+        Raises:
+            GatewayError: `bad_request` for framing that is broken, or `body_too_large`.
+        """
+        chunks = self._chunks
+        if chunks is None:
+            left = (self.length or 0) - self.received_bytes
+            piece = data if len(data) <= left else data[:left]
+            self.feed(piece)
+            self.is_complete = len(piece) == left
+            return data[len(piece) :]
+        for piece in chunks.feed(data):
+            self.feed(piece)
+        if chunks.announced_bytes > self.limit_bytes:
+            raise too_large(self.limit_bytes)
+        self.is_complete = chunks.is_done
+        return chunks.rest
 
     def feed(self, data: bytes) -> None:
         """Takes a piece of the body, unframed."""
         self.parts.append(data)
         self.received_bytes += len(data)
         self.waiting_bytes += len(data)
+
+    @property
+    def is_full(self) -> bool:
+        """True for an upload that waits for a slow endpoint."""
+        return self.wants_pieces and self.waiting_bytes > MAX_WAITING_BYTES
 
     def take(self) -> bytes:
         """Returns the bytes that have come and are not yet taken."""
@@ -53,3 +85,11 @@ class Request:
         self.parts = []
         self.waiting_bytes = 0
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def too_large(limit_bytes: int) -> GatewayError:
+    """Returns the failure of a body beyond its limit."""
+    return GatewayError(
+        "body_too_large",
+        f"The request body is larger than {limit_bytes} bytes, the limit of this gateway.",
+    )

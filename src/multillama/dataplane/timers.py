@@ -27,10 +27,11 @@ class Waiting(Protocol):
 class Timers:
     """The wheel of one event loop."""
 
-    __slots__ = ("_due", "_handle", "_slots", "call_later", "now")
+    __slots__ = ("_due", "_handle", "_slots", "call_later", "call_soon", "now")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now: Callable[[], float] = loop.time
+        self.call_soon = loop.call_soon
         self.call_later = loop.call_later
         """For the few waits that are shorter than a tick."""
         self._slots: dict[int, dict[int, Waiting]] = {}

@@ -70,21 +70,21 @@ class Upstream(asyncio.Protocol):
         self.answering = answering
         self._endpoint = answering.endpoint
         self._is_sent = body is not None
-        write = self.transport.write
+        write, transport = self._origin.outbox.write, self.transport
         if not body:
-            write(head)
+            write(transport, head)
         elif len(body) <= JOIN_BELOW_BYTES:
-            write(head + body)
+            write(transport, head + body)
         else:
-            write(head)
-            write(body)
+            write(transport, head)
+            write(transport, body)
         if body is not None and not self.is_paused:
             self._timers.arm(self, self._origin.timeouts.first_byte_s)
 
     def send_body(self, data: bytes, *, is_last: bool) -> None:
         """Sends a piece of a streamed body, framed by the caller."""
         if data:
-            self.transport.write(data)
+            self._origin.outbox.write(self.transport, data)
         if is_last:
             self._is_sent = True
             if not self.is_paused:

@@ -238,3 +238,21 @@ def _malformed(text: str) -> GatewayError:
 def status_line(status: int) -> bytes:
     """Returns the status line; the phrase is ours, never the endpoint's."""
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
+
+
+def own_head(status: int, length: int, lines: bytes, *, may_stay: bool, has_http_11: bool) -> bytes:
+    """Returns the head of a JSON answer of our own.
+
+    Args:
+        status: As its number.
+        length: The body's bytes.
+        lines: Further header lines, each ending in CRLF.
+        may_stay: Whether the connection may carry another request.
+        has_http_11: The client's version.
+    """
+    kind = b"content-type: application/json\r\n" if length else b""
+    framing = b"" if status == 204 else b"content-length: %d\r\n" % length
+    connection = b"" if has_http_11 else b"connection: keep-alive\r\n"
+    if not may_stay:
+        connection = b"connection: close\r\n"
+    return b"".join((status_line(status), lines, kind, framing, connection, b"\r\n"))
