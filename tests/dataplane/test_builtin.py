@@ -41,7 +41,7 @@ def test_other_paths_are_not(path):
 
 @pytest.mark.parametrize("path", [b"/health", b"/healthz", b"/v1/health"])
 def test_a_gateway_that_answers_is_alive(snapshot, path):
-    assert answer_builtin(head(path), Snapshot()) == ("health", 200, b'{"status":"ok"}')
+    assert answer_builtin(head(path), Snapshot())[:3] == ("health", 200, b'{"status":"ok"}')
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_each_sdk_reads_the_list_in_its_own_shape(snapshot, line, dialect):
     asked = head(b"/v1/models", line)
 
     assert listing_dialect(asked.hints) == dialect
-    assert answer_builtin(asked, snapshot) == ("models", 200, LISTS[dialect])
+    assert answer_builtin(asked, snapshot)[:3] == ("models", 200, LISTS[dialect])
 
 
 def test_before_any_model_is_known_the_list_is_empty():
@@ -103,7 +103,7 @@ def test_before_any_model_is_known_the_list_is_empty():
     ],
 )
 def test_one_model_is_found_by_its_id_however_it_is_escaped(snapshot, path, model):
-    assert answer_builtin(head(path), snapshot) == ("model", 200, ROWS["openai"][model])
+    assert answer_builtin(head(path), snapshot)[:3] == ("model", 200, ROWS["openai"][model])
 
 
 def test_one_model_has_the_shape_of_the_client_too(snapshot):

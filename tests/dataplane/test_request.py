@@ -1,6 +1,7 @@
 import pytest
 
 from multillama.dataplane.request import Request
+from multillama.errors import GatewayError
 from multillama.wire.parse import parse_head
 
 
@@ -60,3 +61,37 @@ def test_two_requests_share_nothing():
     first.wants_pieces = True
 
     assert (second.take(), second.received_bytes, second.wants_pieces) == (b"", 0, False)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("lines", "length", "framed"),
+    [
+        (b"Content-Length: 5\r\n", 5, b"hello"),
+        (b"Transfer-Encoding: chunked\r\n", None, b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"),
+    ],
+)
+def test_framing_is_taken_off_and_what_follows_given_back(lines, length, framed, size):
+    arriving = request(lines, length)
+    arriving.limit_bytes = 5
+    rest = b""
+    for at in range(0, len(framed), size):
+        assert not arriving.is_complete
+        rest = arriving.receive(
+            framed[at : at + size] + (b"next" if at + size >= len(framed) else b"")
+        )
+
+    assert (arriving.take(), arriving.is_complete, rest) == (b"hello", True, b"next")
+
+
+@pytest.mark.parametrize(
+    ("framed", "kind"), [(b"zz\r\n", "bad_request"), (b"6\r\n", "body_too_large")]
+)
+def test_a_chunk_against_the_rules_or_beyond_the_limit_is_refused_at_its_size(framed, kind):
+    arriving = request(b"Transfer-Encoding: chunked\r\n")
+    arriving.limit_bytes = 5
+
+    with pytest.raises(GatewayError) as caught:
+        arriving.receive(framed)
+
+    assert (caught.value.kind, arriving.is_complete) == (kind, False)

@@ -11,6 +11,7 @@ from multillama.wire.answers import (
     MAX_INTERIM,
     STATUS_LINES,
     AnswerReader,
+    own_head,
     status_line,
 )
 
@@ -216,6 +217,23 @@ def test_the_endpoints_request_id_is_kept_and_noted(name):
 )
 def test_the_phrase_is_ours(status, line):
     assert status_line(status) == line
+
+
+@pytest.mark.parametrize(
+    ("status", "length", "may_stay", "has_http_11", "lines"),
+    [
+        (200, 2, True, True, b"content-type: application/json\r\ncontent-length: 2\r\n"),
+        (200, 0, True, True, b"content-length: 0\r\n"),
+        (204, 0, True, True, b""),
+        (204, 0, False, True, b"connection: close\r\n"),
+        (204, 0, True, False, b"connection: keep-alive\r\n"),
+        (204, 0, False, False, b"connection: close\r\n"),
+    ],
+)
+def test_a_head_of_our_own_says_how_it_ends(status, length, may_stay, has_http_11, lines):
+    head = own_head(status, length, b"x-a: b\r\n", may_stay=may_stay, has_http_11=has_http_11)
+
+    assert head == status_line(status) + b"x-a: b\r\n" + lines + b"\r\n"
 
 
 def test_no_interim_status_has_a_line():

@@ -102,21 +102,24 @@ def _refuse_twice(body: bytes) -> None:
     in_values = sum(bytes(value).count(b'"model"') for value in members.values())
     if body.count(b'"model"') - in_values <= 1 and b"\\u00" not in body:
         return
-    if _count_members(body, "model") > 1:
+    if _has_twice(body, "model"):
         raise GatewayError("invalid_json", "The member 'model' occurs twice.", param="model")
 
 
-def _count_members(body: bytes, name: str) -> int:
-    """Counts how often a top-level member occurs."""
-    count = depth = 0
+def _has_twice(body: bytes, name: str) -> bool:
+    """Says whether a top-level member occurs twice."""
+    depth = 0
+    is_found = False
     for token in _TOKENS.finditer(body):
         if token[0] in (b"{", b"["):
             depth += 1
         elif token[0] in (b"}", b"]"):
             depth -= 1
-        elif depth == 1 and token[2] is not None:
-            count += msgspec.json.decode(token[1]) == name
-    return count
+        elif depth == 1 and token[2] is not None and msgspec.json.decode(token[1]) == name:
+            if is_found:
+                return True
+            is_found = True
+    return False
 
 
 _TOKENS: Final = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")(\s*+:)?+|[\[\]{}]', re.DOTALL)
