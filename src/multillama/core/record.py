@@ -12,7 +12,7 @@ Outcome = Literal["ok", "refused", "failed", "cancelled", "truncated"]
 
 `ok`: the endpoint's whole answer, whatever its status, reached the client. `refused`: we answered with an
 error that is the client's or ours. `failed`: an endpoint failed before the client had a byte. `truncated`: it
-failed after. `cancelled`: the client left first.
+failed after, or we did. `cancelled`: the client left first, or did not send its request to the end.
 """
 
 

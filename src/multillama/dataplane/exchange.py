@@ -251,6 +251,8 @@ class Exchange:
         attempt = self.attempt
         if attempt is not None:
             if not attempt.is_over:
+                if attempt.is_committed and error is not None and error.kind != "client_gone":
+                    attempt.break_off(error)
                 attempt.cancel()
             if attempt.is_committed:
                 self._record(error, attempt)
@@ -318,9 +320,10 @@ class Exchange:
 
 
 def outcome_of(error: GatewayError, *, committed: bool) -> Outcome:
-    """Sorts a failure into the record's outcomes."""
-    if error.kind == "client_gone":
+    """Sorts a failure into the record's outcomes; `committed` when the client has some of an answer."""
+    origin = error.failure.origin
+    if error.kind == "client_gone" or (committed and origin is Origin.CLIENT):
         return "cancelled"
-    if error.failure.origin is Origin.ENDPOINT:
-        return "truncated" if committed else "failed"
-    return "refused"
+    if committed:
+        return "truncated"
+    return "failed" if origin is Origin.ENDPOINT else "refused"

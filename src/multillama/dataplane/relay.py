@@ -229,10 +229,10 @@ class Attempt:
             self._connect()
             return
         if self.is_committed:
-            self._break_off(error)
+            self.break_off(error)
         self.fail(error)
 
-    def _break_off(self, error: GatewayError) -> None:
+    def break_off(self, error: GatewayError) -> None:
         """Tells the client, which has the head and maybe more, that the answer is not whole."""
         client = self._client
         if self.is_event_stream and self._is_chunked:

@@ -1,0 +1,435 @@
+import json
+
+import msgspec
+import pytest
+
+from multillama.core.operations import BY_PATH
+from multillama.core.snapshot import Limits, Snapshot, Target
+from multillama.dataplane.exchange import MAX_HOPS, Exchange, outcome_of
+from multillama.dataplane.request import Request
+from multillama.errors import FAILURES, GatewayError, Origin
+from multillama.wire.parse import parse_head
+from tests.core.samples import endpoint, serving
+from tests.dataplane.stage import OK, STREAM, Stage, post
+
+USAGE = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
+
+
+def ok(body=b"ok", status=b"200 OK"):
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+@pytest.fixture
+def pair():
+    """Two endpoints with the same model."""
+    return Stage(endpoint("first"), endpoint("second"))
+
+
+# --- who is let in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "code"),
+    [
+        (b"", 401, "invalid_api_key"),
+        (b"x-api-key: wrong\r\n", 401, "invalid_api_key"),
+        (b"x-api-key: front-door\r\nx-multillama-hops: %d\r\n" % MAX_HOPS, 508, "loop_detected"),
+    ],
+)
+def test_a_request_is_judged_by_its_head_before_its_body_is_read(lines, status, code):
+    stage = Stage(api_key=b"front-door")
+    client = stage.client()
+
+    client.send(post(b"", b"Content-Length: 9999\r\n", lines))
+
+    assert (client.statuses, client.error["code"]) == ([status], code)
+    assert stage.pool.begun == []
+
+
+def test_the_right_key_and_few_hops_are_let_in():
+    stage = Stage(api_key=b"front-door")
+    client = stage.client()
+    lines = b"x-api-key: front-door\r\nx-multillama-hops: %d\r\n" % (MAX_HOPS - 1)
+
+    client.send(post({"model": "m1"}, b"Content-Length: 15\r\n", lines))
+    upstream = stage.answer()
+
+    assert client.statuses == [200]
+    assert b"front-door" not in upstream.sent
+    assert b"x-multillama-hops: %d\r\n" % MAX_HOPS in upstream.sent
+
+
+@pytest.mark.parametrize(("api_key", "status"), [(None, 403), (b"front-door", 200)])
+def test_a_strangers_page_is_kept_out_where_no_key_does_it(api_key, status):
+    stage = Stage(api_key=api_key)
+    client = stage.client()
+    lines = b"Origin: http://evil.test\r\nx-api-key: front-door\r\n"
+
+    client.send(post({"model": "m1"}, b"Content-Length: 15\r\n", lines))
+    if status == 200:
+        stage.answer()
+
+    assert client.statuses == [status]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "invalid_json"),
+        (b"[]", 400, "invalid_json"),
+        (b"{}", 400, "model_missing"),
+        (b'{"model":"m1","model":"m1"}', 400, "invalid_json"),
+        (b'{"model":"m2"}', 404, "model_not_found"),
+        (b'{"model":"' + b"x" * 100 + b'"}', 413, "body_too_large"),
+    ],
+)
+def test_what_cannot_be_routed_is_refused_and_no_endpoint_asked(body, status, code):
+    stage = Stage(limits=Limits(body_bytes=100))
+    client = stage.client()
+
+    client.send(post(body))
+
+    record = stage.records[0]
+    assert (client.statuses, client.error["code"]) == ([status], code)
+    assert (record.outcome, record.status, record.error) == ("refused", status, code)
+    assert (record.attempts, record.endpoint, stage.pool.begun) == (0, None, [])
+
+
+def test_without_any_model_the_gateway_is_not_ready():
+    stage = Stage()
+    stage.listener.snapshot = Snapshot()
+    client = stage.client()
+
+    client.send(post())
+
+    assert (client.statuses, client.error["origin"]) == ([503], "gateway")
+
+
+def test_an_anthropic_client_reads_a_refusal_in_its_own_shape():
+    client = Stage().client()
+
+    client.send(post(b"{}", target=b"/v1/messages"))
+
+    body = json.loads(client.answers()[0][1])
+    assert (body["type"], body["error"]["code"]) == ("error", "model_missing")
+
+
+# --- what is sent ----------------------------------------------------------------------------------
+
+
+def test_the_body_goes_on_byte_for_byte():
+    stage = Stage()
+    body = b' { "x" : 1.0e+2 , "model" : "m1" , "y":"\xc3\xa9" } '
+
+    stage.client().send(post(body))
+
+    assert stage.connect().sent.endswith(b"content-length: %d\r\n\r\n%b" % (len(body), body))
+
+
+def test_only_the_models_name_is_changed_where_the_endpoint_knows_it_by_another():
+    stage = Stage()
+    here = stage.endpoints[0]
+    stage.listener.snapshot = Snapshot(
+        endpoints=(here,), routes={"m1": (Target(here, b'"meta/m-1"'),)}
+    )
+
+    stage.client().send(post(b'{"x" : 1.0e+2,"model":"m1"}'))
+
+    sent = stage.connect().sent
+    assert sent.endswith(b'content-length: 31\r\n\r\n{"x":1.0e+2,"model":"meta/m-1"}')
+    assert stage.records == []
+
+
+@pytest.mark.parametrize("path", sorted({row.path for row in BY_PATH.values()}))
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+def test_every_operation_reaches_the_endpoints_own_path(prefix, path):
+    stage = Stage()
+    client = stage.client()
+    row = BY_PATH[path.encode()]
+    target = (prefix + path).encode()
+    if row.body.name == "JSON":
+        client.send(post(target=target))
+    else:
+        part = b'--b0\r\nContent-Disposition: form-data; name="model"\r\n\r\nm1\r\n--b0--\r\n'
+        lines = (
+            b"Content-Type: multipart/form-data; boundary=b0\r\n",
+            b"Content-Length: %d\r\n" % len(part),
+        )
+        client.send(post(part, *lines, target=target))
+
+    upstream = stage.answer()
+
+    assert upstream.sent.startswith(b"POST /v1%b HTTP/1.1\r\n" % path.encode())
+    assert (client.statuses, stage.records[0].operation) == ([200], row.name)
+
+
+# --- one target after another ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["endpoint_unreachable", "endpoint_tls_failed", "connect_timeout"])
+def test_an_endpoint_that_cannot_be_reached_is_passed_over(pair, kind):
+    client = pair.client()
+    client.send(post())
+
+    pair.pool.waiting[0].fail(kind)
+    pair.answer()
+
+    first, second = (here.state for here in pair.endpoints)
+    record = pair.records[0]
+    assert client.statuses == [200]
+    assert (record.endpoint, record.tried, record.attempts) == ("second", (f"first: {kind}",), 2)
+    assert (first.is_up, first.failures, second.is_up) == (False, 1, True)
+    assert (first.in_flight, second.in_flight) == (0, 0)
+
+
+def test_an_endpoint_that_leaves_without_an_answer_is_passed_over_and_not_known_to_be_down(pair):
+    client = pair.client()
+    client.send(post())
+
+    pair.connect().lose()
+    pair.answer()
+
+    assert client.statuses == [200]
+    assert (pair.endpoints[0].state.is_up, pair.endpoints[0].state.failures) == (None, 1)
+
+
+@pytest.mark.parametrize("status", [b"400 Bad", b"429 Slow", b"500 Oops", b"503 Busy", b"529 Over"])
+def test_an_answer_is_an_answer_whatever_its_status(pair, status):
+    client = pair.client()
+    client.send(post())
+
+    pair.answer(ok(b"theirs", status))
+
+    assert client.answers() == [(int(status[:3]), b"theirs")]
+    assert (len(pair.pool.begun), pair.records[0].outcome) == (1, "ok")
+    assert (pair.endpoints[0].state.failures == 0) is (status[:3] == b"400")
+
+
+def test_what_may_still_be_generating_is_not_asked_of_another(pair):
+    client = pair.client()
+    client.send(post())
+    upstream = pair.connect()
+
+    pair.loop.advance(600.2)
+
+    assert (client.statuses, client.error["origin"]) == ([504], "endpoint:first")
+    assert (upstream.ended, len(pair.pool.begun)) == ("abort", 1)
+    assert pair.records[0].outcome == "failed"
+
+
+def test_when_all_have_failed_the_last_failure_is_told(pair):
+    client = pair.client()
+    client.send(post())
+
+    pair.pool.waiting[0].fail("connect_timeout")
+    pair.pool.waiting[0].fail("endpoint_unreachable")
+
+    record = pair.records[0]
+    assert (client.statuses, client.error["code"]) == ([502], "endpoint_unreachable")
+    assert (record.endpoint, record.outcome, record.attempts) == ("second", "failed", 2)
+    assert record.tried == ("first: connect_timeout",)
+
+
+def test_nothing_is_tried_after_the_first_byte(pair):
+    client = pair.client()
+    client.send(post())
+    upstream = pair.answer(ok(b"x" * 9)[:-3])
+
+    upstream.lose()
+
+    assert len(pair.pool.begun) == 1
+    assert (pair.records[0].outcome, pair.records[0].status) == ("truncated", 200)
+    assert client.transport.is_finished
+
+
+def test_the_body_is_kept_only_while_another_target_may_need_it(pair):
+    client = pair.client()
+    client.send(post())
+    exchange = client.protocol._exchange
+    before = exchange.body
+
+    pair.answer(STREAM)
+
+    assert (before, exchange.body) == (b'{"model": "m1"}', b"")
+
+
+# --- the record ------------------------------------------------------------------------------------
+
+
+def test_a_record_holds_the_facts_of_its_exchange():
+    stage = Stage()
+    client = stage.client()
+
+    client.send(post({"model": "m1", "stream": True}, target=b"/v1/chat/completions?a=secret"))
+    stage.answer(ok(USAGE))
+
+    record = stage.records[0]
+    assert (record.id, record.operation, record.method) == ("r1", "chat", "POST")
+    assert (record.path, record.model, record.endpoint) == ("/v1/chat/completions", "m1", "here")
+    assert (record.status, record.outcome, record.error) == (200, "ok", None)
+    assert (record.stream, record.attempts, record.tried) == (True, 1, ())
+    assert (record.request_bytes, record.response_bytes) == (31, len(USAGE))
+    assert (record.input_tokens, record.output_tokens) == (9, 12)
+    assert 0 <= record.first_byte_ms <= record.total_ms
+    assert stage.endpoints[0].state.tokens == 21
+    assert b"x-request-id: r1\r\n" in client.received
+
+
+def test_an_event_stream_is_a_stream_also_where_nobody_asked_for_one():
+    stage = Stage()
+    stage.client().send(post())
+
+    stage.answer(STREAM + b"0\r\n\r\n")
+
+    assert stage.records[0].stream
+
+
+def test_the_bytes_of_our_own_answer_are_counted():
+    stage = Stage()
+    client = stage.client()
+
+    client.send(post(b"{}"))
+
+    assert stage.records[0].response_bytes == len(client.answers()[0][1])
+
+
+def test_live_state_follows_the_exchange():
+    stage = Stage()
+    state = stage.endpoints[0].state
+    stage.client().send(post())
+    asked = (state.requests, state.in_flight, state.first_byte_ms)
+
+    stage.answer()
+
+    assert asked == (1, 1, None)
+    assert (state.in_flight, state.is_up) == (0, True)
+    assert state.first_byte_ms is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "committed", "outcome"),
+    [
+        ("client_gone", False, "cancelled"),
+        ("client_gone", True, "cancelled"),
+        ("endpoint_closed", False, "failed"),
+        ("endpoint_truncated", True, "truncated"),
+        ("internal_error", True, "truncated"),
+        ("request_timeout", True, "cancelled"),
+        ("request_timeout", False, "refused"),
+        ("model_not_found", False, "refused"),
+        ("internal_error", False, "refused"),
+    ],
+)
+def test_an_outcome_says_who_let_down_whom(kind, committed, outcome):
+    assert outcome_of(GatewayError(kind, "It failed."), committed=committed) == outcome
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_every_failure_has_an_outcome(kind):
+    outcome = outcome_of(GatewayError(kind, "It failed."), committed=False)
+
+    assert (outcome == "failed") is (FAILURES[kind].origin is Origin.ENDPOINT)
+
+
+# --- a client that leaves --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "status"), [("body", 499), ("connect", 499), ("wait", 499), ("answer", 200)]
+)
+def test_a_client_that_leaves_ends_it_wherever_it_stands(pair, step, status):
+    client = pair.client()
+    client.send(
+        post(
+            b"{" if step == "body" else None,
+            *([b"Content-Length: 9\r\n"] if step == "body" else []),
+        )
+    )
+    if step in ("wait", "answer"):
+        upstream = pair.connect()
+    if step == "answer":
+        upstream.protocol.data_received(STREAM)
+
+    client.transport.lose()
+
+    (record,) = pair.records
+    assert (record.outcome, record.status, record.error) == ("cancelled", status, "client_gone")
+    assert pair.pool.waiting == []
+    assert [transport.ended for transport in pair.pool.transports] in ([], ["abort"])
+    assert [here.state.in_flight for here in pair.endpoints] == [0, 0]
+    assert [here.state.failures for here in pair.endpoints] == [0, 0]
+
+
+def test_a_client_that_left_wakes_nobody_later():
+    stage = Stage()
+    client = stage.client()
+    client.send(post())
+    exchange = client.protocol._exchange
+    client.transport.lose()
+
+    exchange.wake()
+    exchange.cancel()
+
+    assert len(stage.records) == 1
+
+
+# --- bugs of ours ----------------------------------------------------------------------------------
+
+
+def crashing(stage):
+    """Makes the next look-up of a route fail, as a bug would."""
+
+    class Broken(dict):
+        def get(self, *_):
+            raise ZeroDivisionError("a bug")
+
+    stage.listener.snapshot = msgspec.structs.replace(serving(*stage.endpoints), routes=Broken())
+
+
+def test_a_bug_costs_one_answer_and_tells_the_client_nothing_of_it():
+    stage = Stage()
+    client = stage.client()
+    crashing(stage)
+
+    client.send(post())
+    stage.listener.snapshot = serving(*stage.endpoints)
+    client.send(post())
+    stage.answer()
+
+    assert client.statuses == [500, 200]
+    assert b"a bug" not in client.received
+    assert [str(crash) for crash in stage.crashes] == ["a bug"]
+    assert [record.outcome for record in stage.records] == ["refused", "ok"]
+
+
+def test_a_bug_while_recording_breaks_off_one_connection():
+    stage = Stage()
+    client, other = stage.client(), stage.client()
+    records = stage.listener.on_record
+
+    def fail(record):
+        raise ZeroDivisionError("a bug")
+
+    stage.listener.on_record = fail
+    client.send(post())
+    stage.answer()
+    stage.listener.on_record = records
+    other.send(post())
+    stage.answer()
+
+    assert [str(crash) for crash in stage.crashes] == ["a bug"]
+    assert client.transport.ended == "abort"
+    assert other.statuses == [200]
+
+
+def test_it_runs_without_an_event_loop():
+    stage = Stage()
+    head = parse_head(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n\r\n")
+    request = Request(head, None, BY_PATH[head.path], at=1.0, started=2.0)
+    client = stage.client()
+
+    exchange = Exchange(stage.listener, client.protocol, request, BY_PATH[head.path])
+    exchange.start()
+
+    assert [record.error for record in stage.records] == ["invalid_json"]
+    assert OK not in client.received
