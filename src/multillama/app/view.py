@@ -17,7 +17,7 @@ from multillama.web.view import EndpointView, ModelView
 RECENT: Final = 50
 """Exchanges that the page shows."""
 CONTEXT_FIELDS: Final = ("context_length", "max_model_len", "context_window", "max_input_tokens")
-"""Where listings tell a context length: OpenRouter, vLLM, Groq, Anthropic (DIALECTS §3)."""
+"""Where listings tell a context length: OpenRouter, vLLM, Groq, Anthropic."""
 
 _ROWS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STATES: Final = {True: "up", False: "down", None: "unknown"}

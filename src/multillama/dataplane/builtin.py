@@ -73,7 +73,7 @@ def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
 
 
 def listing_dialect(hints: frozenset[bytes]) -> str:
-    """Says whose shape of `/v1/models` a client reads: three SDKs call that path (DIALECTS §0.3)."""
+    """Says whose shape of `/v1/models` a client reads: the SDKs of OpenAI, Anthropic and Google all call that path."""
     if b"anthropic-version" in hints:
         return "anthropic"
     if b"x-goog-api-key" in hints or b"x-goog-api-client" in hints:

@@ -1,7 +1,7 @@
 """Answers of endpoints: from the bytes of a connection to heads and body parts. No I/O.
 
 llhttp parses; this adds what it leaves open: interim answers, an end without a length, bytes after the end, limits
-(RFC 9112 §6.3, RELIABILITY guards G13 to G18). Framing is rebuilt by the relay, never copied; hop-by-hop fields end
+(RFC 9112 §6.3; guards G13 to G18 of `tests/http`). Framing is rebuilt by the relay, never copied; hop-by-hop fields end
 here, and so do the few that would speak for our origin instead of the endpoint's.
 
 HOT: `feed` runs for every segment of every answer. Body parts reach the list without a line of Python between.

@@ -54,7 +54,7 @@ def peek(body: bytes) -> View:
     # schemas, so the exact check runs only when the bytes occur more than once, or a name may hide in escapes.
     # From behind, because CPython searches three times as fast that way.
     last = body.rfind(b'"model"')
-    if (last > 0 and body.rfind(b'"model"', 0, last) >= 0) or b"\\u00" in body:
+    if (last > 0 and body.rfind(b'"model"', 0, last) >= 0) or (b"\\" in body and b"\\u00" in body):
         _refuse_twice(body)
     return view
 
