@@ -692,3 +692,26 @@ def test_a_snapshots_limits_and_timeouts_count_from_the_next_request_on():
 
     assert client.statuses == [408]
     assert "3 s" in client.error["message"]
+
+
+# --- writes at the end of a turn -------------------------------------------------------------------
+
+
+def test_an_answer_reaches_a_client_that_ends_in_the_same_turn(stage, client):
+    stage.loop.is_lazy = True
+    client.send(get(b"/health"))
+
+    stays = client.protocol.eof_received()
+
+    assert (stays, client.statuses) == (False, [200])
+
+
+def test_many_requests_in_one_turn_do_not_fill_the_memory(stage, client):
+    stage.loop.is_lazy = True
+    client.transport.is_stuck = True
+
+    client.send(get(b"/health") * 100_000)
+    stage.loop.turn()
+
+    assert len(client.received) < 100_000
+    assert client.transport.is_reading_paused

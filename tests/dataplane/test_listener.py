@@ -263,6 +263,17 @@ async def test_a_drain_has_an_end(stage, connect):
     assert [record.outcome for record in stage.records] == ["cancelled"]
 
 
+async def test_a_drain_lets_an_answer_of_the_same_turn_out():
+    stage = Stage()
+    client = stage.client()
+    stage.loop.is_lazy = True
+    client.send(get(b"/health"))
+
+    await stage.listener.drain(0)
+
+    assert client.statuses == [200]
+
+
 async def test_a_drain_without_connections_is_over_at_once(stage):
     await stage.listener.drain(5)
 

@@ -110,6 +110,7 @@ class Downstream(asyncio.Protocol):
             self._pause_reading()
 
     def eof_received(self) -> bool:
+        self._listener.outbox.flush()  # to answer False is to close
         exchange = self._exchange
         if exchange is None or self._mode != BUSY:
             return False  # between requests, or in the middle of one: nothing will follow
@@ -152,7 +153,7 @@ class Downstream(asyncio.Protocol):
             text = f"The request's head did not come within {seconds:g} s."
             self._refuse(GatewayError("request_timeout", text))
         else:
-            self._close()
+            self.close()
 
     def _probe(self) -> None:
         if self._exchange is None or self.transport.is_closing():
@@ -196,7 +197,7 @@ class Downstream(asyncio.Protocol):
             self._is_pumping = False
         if not self._queued and self._mode in (HEAD, BODY):
             if self._is_half_closed:
-                self._close()  # what would come next never will
+                self.close()  # what would come next never will
             else:
                 self._resume_reading()
 
@@ -335,7 +336,6 @@ class Downstream(asyncio.Protocol):
         self.send_answer(status, body, lines, may_stay=not self._must_close)
 
     def send_answer(self, status: int, body: bytes, lines: bytes, *, may_stay: bool) -> None:
-        """Writes a JSON answer of ours."""
         head = own_head(
             status,
             len(body),
@@ -345,7 +345,7 @@ class Downstream(asyncio.Protocol):
         )
         self.write(head if self.is_head else head + body)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         self._listener.outbox.flush()
         self.transport.close()
 
@@ -374,7 +374,7 @@ class Downstream(asyncio.Protocol):
             self.hang_up(hard=False)
         elif must_close or self._must_close:
             self._mode = LINGER
-            self._close()
+            self.close()
             # It closes when the client has taken everything; one that never does must not stay for ever.
             self._timers.arm(self, self._listener.snapshot.timeouts.write_s)
         else:
@@ -396,5 +396,4 @@ class Downstream(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """True between requests."""
         return self._mode == HEAD and (self._partial is None or self._partial.is_empty)

@@ -73,12 +73,11 @@ class Listener:
         self.is_draining = True
         for server in self._servers:
             server.close()
-        self.outbox.flush()
         until = self.now() + limit_s
         while self.connections:
             for connection in list(self.connections):
                 if connection.is_idle:
-                    connection.transport.close()
+                    connection.close()
             if self.now() >= until:
                 break
             await asyncio.sleep(POLL_S)
