@@ -1,0 +1,147 @@
+import time
+
+import msgspec
+import pytest
+
+from multillama.app.view import RECENT, GatewayView
+from multillama.config.schema import Settings
+from multillama.core.record import Record
+from multillama.core.snapshot import Snapshot, Target
+from tests.core.samples import endpoint
+
+
+def record(number=0, operation="chat"):
+    return Record(
+        id=str(number), at=1.0, operation=operation, status=200, outcome="ok", total_ms=1.0
+    )
+
+
+def view_of(*, api_key=None, rows=None, aliases=frozenset(), models=("m1",)):
+    view = GatewayView(Settings(port=3000, host="nas.lan", api_key=api_key))
+    here = endpoint("here")
+    view.on_snapshot(
+        Snapshot(
+            endpoints=(here,),
+            routes={model: (Target(here),) for model in models},
+            aliases=aliases,
+            rows={"openai": rows or {}},
+        )
+    )
+    return view, here
+
+
+def test_an_endpoint_is_told_as_it_stands():
+    view, here = view_of()
+    here.state.is_up = False
+    here.state.requests, here.state.in_flight, here.state.tokens = 7, 2, 99
+    here.state.last_error, here.state.last_error_at = "It refused.", time.time() - 60
+
+    (shown,) = view.endpoints()
+
+    assert (shown.name, shown.url, shown.state) == (here.name, here.url, "down")
+    assert (shown.requests, shown.in_flight, shown.tokens) == (7, 2, 99)
+    assert shown.last_error == "It refused."
+    assert shown.last_error_age_s == pytest.approx(60, abs=5)
+
+
+@pytest.mark.parametrize(("is_up", "state"), [(True, "up"), (False, "down"), (None, "unknown")])
+def test_the_state_has_three_values(is_up, state):
+    view, here = view_of()
+    here.state.is_up = is_up
+
+    assert view.endpoints()[0].state == state
+
+
+def test_a_key_is_given_or_not_and_never_told():
+    view, here = view_of()
+
+    (shown,) = view.endpoints()
+
+    assert shown.key == ("given" if here.has_key else "none")
+    assert b"Bearer" in here.fixed_head
+    assert "of-here" not in repr(shown)
+
+
+@pytest.mark.parametrize(
+    ("row", "context"),
+    [
+        (b'{"id":"m1","context_length":8192}', 8192),
+        (b'{"id":"m1","max_model_len":4096}', 4096),
+        (b'{"id":"m1","context_window":"large"}', None),
+        (b'{"id":"m1"}', None),
+        (None, None),
+    ],
+)
+def test_a_models_context_is_told_where_its_endpoint_tells_it(row, context):
+    view, _ = view_of(rows={"m1": row} if row else None)
+
+    assert [(model.id, model.context) for model in view.models()] == [("m1", context)]
+
+
+def test_a_model_that_is_only_another_name_is_not_listed_twice():
+    view, _ = view_of(models=("llama3:latest", "llama3"), aliases=frozenset({"llama3"}))
+
+    assert [model.id for model in view.models()] == ["llama3:latest"]
+
+
+def test_the_models_are_the_same_object_until_they_change():
+    view, _ = view_of()
+    before = view.models()
+
+    assert view.models() is before
+
+    view.on_snapshot(Snapshot())
+    assert view.models() == ()
+
+
+def test_the_newest_exchanges_come_first_and_are_bounded():
+    view, _ = view_of()
+
+    for number in range(RECENT + 5):
+        view.on_record(record(number))
+
+    ids = [shown.id for shown in view.recent()]
+    assert ids == [str(number) for number in range(RECENT + 4, 4, -1)]
+
+
+@pytest.mark.parametrize("operation", ["health", "ready"])
+def test_health_checks_are_no_news(operation):
+    view, _ = view_of()
+    before = view.changed()
+
+    view.on_record(record(operation=operation))
+
+    assert (view.changed(), view.recent()) == (before, [])
+
+
+def test_whatever_is_shown_moves_the_counter():
+    view, here = view_of()
+    seen = [view.changed()]
+
+    view.on_record(record())
+    seen.append(view.changed())
+    view.on_state()
+    seen.append(view.changed())
+    here.state.requests += 1
+    seen.append(view.changed())
+    view.on_snapshot(msgspec.structs.replace(Snapshot()))
+    seen.append(view.changed() + here.state.requests)
+
+    assert seen == sorted(set(seen))
+
+
+def test_the_key_of_the_gateway_opens_its_page():
+    view, _ = view_of(api_key="front-door")
+
+    assert view.needs_key()
+    assert view.is_key("front-door")
+    assert not view.is_key("back-door")
+    assert not view.is_key("ключ")
+
+
+def test_without_a_key_none_fits():
+    view, _ = view_of()
+
+    assert not view.needs_key()
+    assert not view.is_key("")
+    assert view.host() == "nas.lan"
