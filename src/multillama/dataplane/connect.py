@@ -29,6 +29,9 @@ MAX_NAMES: Final = 1024
 MAX_ADDRESSES: Final = 8
 MAX_CONNECT_ANSWER_BYTES: Final = 16 * 1024
 
+PROXY_PORT: Final = 1080
+"""Of a proxy without one, as with curl."""
+
 Address = tuple[str, int]
 
 
@@ -67,7 +70,10 @@ class Connector:
             reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
             text = f"TLS with the endpoint {name} failed: {reason}."
             raise GatewayError("endpoint_tls_failed", text, endpoint=name) from error
-        except (OSError, asyncio.IncompleteReadError) as error:
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # the second for a name or a proxy that cannot be one
             text = f"The endpoint {name} cannot be reached: {reason_of(error)}"
             raise GatewayError("endpoint_unreachable", text, endpoint=name) from error
 
@@ -97,8 +103,10 @@ class Connector:
 
     async def _through(self, proxy: SplitResult, endpoint: Endpoint) -> socket.socket:
         """Opens a tunnel; also for plain http, so that only one form of request exists."""
+        if proxy.scheme != "http":
+            raise OSError(f"a proxy must be http://…, and this one is {proxy.scheme}://…")
         loop = asyncio.get_running_loop()
-        sock = await self._dial(proxy.hostname or "", proxy.port or 3128)
+        sock = await self._dial(proxy.hostname or "", proxy.port or PROXY_PORT)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         head = f"CONNECT {host}:{endpoint.port} HTTP/1.1\r\nhost: {host}:{endpoint.port}\r\n"
         if proxy.username is not None:
