@@ -45,12 +45,16 @@ class Handoff:
             self._tasks.spawn(self._make(), name="make the pages")
 
     async def _make(self) -> None:
-        serve = self._serve = await asyncio.to_thread(self._load)
-        waiting, self._waiting = self._waiting, []
-        for transport, data in waiting:
-            if not transport.is_closing():
-                transport.resume_reading()
-                self._hand(serve(), transport, data)
+        try:
+            self._serve = await asyncio.to_thread(self._load)
+        finally:
+            waiting, self._waiting = self._waiting, []
+            for transport, data in waiting:
+                if self._serve is None:
+                    transport.abort()
+                elif not transport.is_closing():
+                    transport.resume_reading()
+                    self._hand(self._serve(), transport, data)
 
     def _load(self) -> Callable[[], asyncio.Protocol]:
         from uvicorn import Config

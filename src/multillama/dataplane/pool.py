@@ -96,6 +96,11 @@ class Connecting:
         finally:
             self._task = None
         origin.timers.forget(self)
+        if upstream.is_closed:  # already: nothing more would be heard of it
+            name = self._endpoint.name
+            text = f"The endpoint {name} closed the connection at once."
+            self._on_failed(GatewayError("endpoint_closed", text, endpoint=name))
+            return
         upstream.transport.set_write_buffer_limits(high=BUFFER_BYTES)
         origin.open.add(upstream)
         self._on_connected(upstream)
