@@ -334,6 +334,18 @@ async def test_a_certificate_of_the_trust_store_is_accepted(
     assert tls.version() in ("TLSv1.2", "TLSv1.3")
 
 
+async def test_the_trust_store_is_read_once(connector, upstream, secure, authority, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    here = endpoint(scheme="https", host="localhost", port=secure.port)
+    await connector.connect(here, upstream)
+    upstream.transport.abort()
+    monkeypatch.setenv("SSL_CERT_FILE", "gone")
+
+    await connector.connect(here, upstream)
+
+    assert upstream.transport.get_extra_info("ssl_object").version()
+
+
 @pytest.mark.parametrize(
     ("host", "is_trusted", "reason"),
     [

@@ -129,6 +129,20 @@ def test_it_waits_for_a_slow_endpoint_and_goes_on_with_it(stage, client):
     assert (held_back, upstream.sent.count(b"y" * 50_000)) == (0, 1)
 
 
+def test_an_endpoint_that_takes_bytes_again_before_there_are_more_gets_them_when_they_come(
+    stage, client
+):
+    client.send(upload(MODEL + FILE, length=len(FORM)))
+    upstream = stage.connect()
+    upstream.is_stuck, upstream.high = True, 100
+    client.send(b"RIFF" * 50)
+
+    upstream.drain()
+    client.send(b"RIFF" * 50 + END)
+
+    assert body_of(upstream.sent) == (FORM, True)
+
+
 # --- what is refused -------------------------------------------------------------------------------
 
 
