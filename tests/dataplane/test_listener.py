@@ -27,7 +27,7 @@ def client(stage):
     return stage.client()
 
 
-# --- what is no exchange ---------------------------------------------------------------------------
+# what is no exchange
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_everything_else_is_for_the_pages(stage, client, target, method):
     assert (client.received, stage.records) == (b"", [])
 
 
-# --- what all connections share --------------------------------------------------------------------
+# what all connections share
 
 
 def test_ids_are_unique_and_begin_with_the_process(stage):
@@ -192,7 +192,7 @@ def test_a_snapshot_counts_from_the_next_request_on(stage, client):
     assert [json.loads(body)["data"] for _, body in client.answers()] == [[], [1]]
 
 
-# --- the port, for real ----------------------------------------------------------------------------
+# the port, for real
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ async def begin(pool, here=None):
     return connecting, outcome
 
 
-# --- new connections -------------------------------------------------------------------------------
+# new connections
 
 
 async def test_a_connection_that_comes_is_told(pool, connector):
@@ -177,7 +177,7 @@ async def test_a_bug_while_connecting_is_reported_and_ends_as_a_timeout(
     assert outcome.error.kind == "connect_timeout"
 
 
-# --- idle connections ------------------------------------------------------------------------------
+# idle connections
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_one_that_is_idle_for_long_is_closed(origin, loop):
     assert (before, first.transport.ended) == (None, "abort")
 
 
-# --- all origins -----------------------------------------------------------------------------------
+# all origins
 
 
 async def test_endpoints_on_one_server_share_its_connections(pool):

@@ -37,14 +37,6 @@ def body_of(sent):
     return body, len(body) == length
 
 
-@pytest.fixture
-def stage():
-    return Stage()
-
-
-@pytest.fixture
-def client(stage):
-    return stage.client()
 
 
 @pytest.fixture
@@ -52,7 +44,7 @@ def pair():
     return Stage(endpoint("first"), endpoint("second"))
 
 
-# --- the way there ---------------------------------------------------------------------------------
+# the way there
 
 
 @pytest.mark.parametrize(
@@ -143,7 +135,7 @@ def test_an_endpoint_that_takes_bytes_again_before_there_are_more_gets_them_when
     assert body_of(upstream.sent) == (FORM, True)
 
 
-# --- what is refused -------------------------------------------------------------------------------
+# what is refused
 
 
 @pytest.mark.parametrize(
@@ -197,7 +189,7 @@ def test_an_upload_that_grows_beyond_the_limit_ends_also_at_the_endpoint():
     assert body_of(upstream.sent)[1] is False
 
 
-# --- what fails ------------------------------------------------------------------------------------
+# what fails
 
 
 def test_before_anything_was_sent_the_next_target_is_tried(pair):

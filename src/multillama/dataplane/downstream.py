@@ -103,10 +103,11 @@ class Downstream(asyncio.Protocol):
             exchange.cancel()
 
     def data_received(self, data: bytes) -> None:
-        self._queued = self._queued + data if self._queued else data
+        queued = self._queued = self._queued + data if self._queued else data
         if self._mode != BUSY:
             self._pump()
-        if len(self._queued) > MAX_QUEUED_BYTES:
+            queued = self._queued
+        if len(queued) > MAX_QUEUED_BYTES:
             self._pause_reading()
 
     def eof_received(self) -> bool:

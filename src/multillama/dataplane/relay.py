@@ -15,7 +15,7 @@ from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
-from multillama.wire.answers import AnswerHead, status_line
+from multillama.wire.answers import STATUS_LINES, AnswerHead, status_line
 
 EDGE_BYTES: Final = 2048
 """How much of an answer's beginning and end is kept, to read its usage."""
@@ -180,7 +180,11 @@ class Attempt:
         elif not client.has_http_11:
             lines.append(b"connection: keep-alive")
         self._is_framed = self._is_chunked or head.length is not None
-        self._head_bytes = status_line(head.status) + b"\r\n".join(lines) + b"\r\n\r\n"
+        self._head_bytes = (
+            (STATUS_LINES.get(head.status) or status_line(head.status))
+            + b"\r\n".join(lines)
+            + b"\r\n\r\n"
+        )
         client.on_commit()
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:

@@ -88,10 +88,6 @@ class AnswerReader:
         self._parser = httptools.HttpResponseParser(self)
         self._partial = bytearray()
         """Bytes of a head that is not whole."""
-        self.reset()
-
-    def reset(self) -> None:
-        """Makes ready for the next answer."""
         self.head: AnswerHead | None = None
         """Once it is whole; never an interim one."""
         self.is_complete = False
@@ -106,7 +102,16 @@ class AnswerReader:
         self._named: frozenset[bytes] = frozenset()
         self._interim = 0
         self._whole_parts = 0
+
+    def reset(self) -> None:
+        """Makes ready for the next answer, after one that was whole and left nothing behind."""
+        self.head = None
+        self.is_complete = False
+        self.has_begun = False
         self.parts.clear()
+        if self._interim or self._named:
+            self._interim = 0
+            self._named = frozenset()
 
     def feed(self, data: bytes) -> None:
         """Takes received bytes; look at `head`, `parts` and `is_complete` afterwards.
