@@ -114,6 +114,29 @@ def test_one_address_of_a_name_is_enough(monkeypatch):
     close(sockets)
 
 
+def test_one_address_that_is_taken_is_none_at_all(monkeypatch):
+    bind_one, bound = processes._bind_one, []
+
+    def take_the_first(*where):
+        if bound:
+            raise OSError(errno.EADDRINUSE, "taken")
+        bound.append(bind_one(*where))
+        return bound[0]
+
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
+    monkeypatch.setattr(
+        processes.socket,
+        "getaddrinfo",
+        lambda *_, **__: [address, (*address[:4], ("127.0.0.2", 0))],
+    )
+    monkeypatch.setattr(processes, "_bind_one", take_the_first)
+
+    with pytest.raises(StartError, match="Port 3000 is in use"):
+        bind("localhost", 3000)
+
+    assert bound[0].fileno() == -1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_both_signals_ask_to_stop(number):
     asked = asyncio.Event()

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 import uvloop
 
+from tests.core.samples import endpoint
 from tests.dataplane.stage import Stage
 
 
@@ -21,3 +22,9 @@ def stage():
 def client(stage):
     """A client's connection to it."""
     return stage.client()
+
+
+@pytest.fixture
+def pair():
+    """A data plane with two endpoints for its model."""
+    return Stage(endpoint("first"), endpoint("second"))

@@ -18,6 +18,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+def ok(body: bytes = b"ok", status: bytes = b"200 OK") -> bytes:
+    """An endpoint's whole answer."""
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
 def post(
     body: object = None,
     *lines: bytes,

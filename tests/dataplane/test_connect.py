@@ -1,34 +1,21 @@
 import asyncio
 import errno
 import socket
-from base64 import b64encode
 
 import pytest
 
 from multillama.core.snapshot import Timeouts
 from multillama.dataplane import connect
-from multillama.dataplane.connect import MAX_CONNECT_ANSWER_BYTES, Connector, is_excepted, reason_of
+from multillama.dataplane.connect import Connector, reason_of
 from multillama.dataplane.pool import Origin
-from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
 from tests.core.samples import endpoint
 from tests.dataplane.certificates import Authority
 from tests.dataplane.parts import FakeLoop
+from tests.dataplane.servers import Greeter, Hearing
 
 on_asyncio = pytest.mark.asyncio(loop_factories=["asyncio"])
 """For tests that answer the resolver's part: uvloop has one of its own."""
-
-
-class Hearing(Upstream):
-    """An upstream that keeps what is said before anything was asked."""
-
-    def __init__(self, origin):
-        super().__init__(origin)
-        self.heard = asyncio.get_running_loop().create_future()
-
-    def data_received(self, data):
-        if not self.heard.done():
-            self.heard.set_result(data)
 
 
 @pytest.fixture
@@ -43,51 +30,6 @@ async def upstream():
 @pytest.fixture
 def connector():
     return Connector({})
-
-
-class Server:
-    """A server that waits for those it serves before it ends."""
-
-    def __init__(self):
-        self.port = 0
-        self._serving = []
-
-    async def listen(self, **how):
-        self._server = await asyncio.start_server(self._begin, "127.0.0.1", 0, **how)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _begin(self, reader, writer):
-        self._serving.append(asyncio.current_task())
-        try:
-            await self.serve(reader, writer)
-        except ConnectionError:
-            """The other side has left, which is how these tests end."""
-        finally:
-            writer.transport.abort()
-
-    async def __aenter__(self):
-        await self.listen()
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        await asyncio.wait_for(asyncio.gather(*self._serving), 5)
-
-
-class Greeter(Server):
-    """Greets, if it has something to say, and then waits for the end."""
-
-    def __init__(self, greeting=b"", **how):
-        super().__init__()
-        self._greeting = greeting
-        self._how = how
-
-    async def listen(self):
-        await super().listen(**self._how)
-
-    async def serve(self, reader, writer):
-        writer.write(self._greeting)
-        await reader.read()
 
 
 @pytest.fixture

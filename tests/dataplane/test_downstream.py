@@ -3,10 +3,9 @@ import struct
 import pytest
 
 from multillama.core.snapshot import Limits, Timeouts
-from multillama.dataplane.downstream import MAX_QUEUED_BYTES
 from multillama.dataplane.request import MAX_WAITING_BYTES
 from tests.core.samples import endpoint
-from tests.dataplane.stage import CONTINUE, STREAM, Stage, get, post
+from tests.dataplane.stage import CONTINUE, Stage, get, post
 
 FORM = b"Content-Type: multipart/form-data; boundary=b0\r\n"
 PART = b'--b0\r\nContent-Disposition: form-data; name="model"\r\n\r\nm1\r\n--b0\r\n\r\n'

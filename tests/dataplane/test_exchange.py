@@ -5,24 +5,13 @@ import pytest
 
 from multillama.core.operations import BY_PATH
 from multillama.core.snapshot import Limits, Snapshot, Target
-from multillama.dataplane.exchange import MAX_HOPS, Exchange, outcome_of
+from multillama.dataplane.exchange import MAX_HOPS, Exchange
 from multillama.dataplane.request import Request
-from multillama.errors import FAILURES, GatewayError, Origin
 from multillama.wire.parse import parse_head
-from tests.core.samples import endpoint, serving
-from tests.dataplane.stage import OK, STREAM, Stage, post
+from tests.core.samples import serving
+from tests.dataplane.stage import OK, STREAM, Stage, ok, post
 
 USAGE = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
-
-
-def ok(body=b"ok", status=b"200 OK"):
-    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
-
-
-@pytest.fixture
-def pair():
-    """Two endpoints with the same model."""
-    return Stage(endpoint("first"), endpoint("second"))
 
 
 # who is let in

@@ -2,7 +2,6 @@ import pytest
 
 from multillama.core.snapshot import Limits, Snapshot, Target
 from multillama.wire.chunked import ChunkedReader
-from tests.core.samples import endpoint
 from tests.dataplane.stage import OK, STREAM, Stage, post
 
 PATH = b"/v1/audio/transcriptions"
@@ -35,13 +34,6 @@ def body_of(sent):
         return b"".join(reader.feed(body)), reader.is_done
     length = int(head.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0])
     return body, len(body) == length
-
-
-
-
-@pytest.fixture
-def pair():
-    return Stage(endpoint("first"), endpoint("second"))
 
 
 # the way there

@@ -257,3 +257,21 @@ def test_what_a_form_says_is_what_is_found(data, model, is_first):
         replace_model(body, b"b0", b"new").replace(b"new", model.encode()) == body
         or b"new" in data + model.encode()
     )
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"multipart/form-data", b"boundary=", b";", b'"', b"b0", b"\\", b"=", b" ", b"\xff", b"'", b"name*=x"]
+        )
+        | st.binary(max_size=4),
+        max_size=12,
+    ).map(b"".join)
+)  # fmt: skip
+def test_any_content_type_gives_a_legal_boundary_or_none_or_a_failure(content_type):
+    try:
+        boundary = boundary_of(content_type)
+    except GatewayError as error:
+        assert error.kind == "bad_request"
+    else:
+        assert boundary is None or 0 < len(boundary) <= 70

@@ -1,0 +1,127 @@
+import pytest
+
+from multillama.dataplane.exchange import outcome_of
+from multillama.errors import FAILURES, GatewayError, Origin
+from tests.dataplane.stage import STREAM, Stage, ok, post
+
+USAGE = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
+
+
+# the record
+
+
+def test_a_record_holds_the_facts_of_its_exchange():
+    stage = Stage()
+    client = stage.client()
+
+    client.send(post({"model": "m1", "stream": True}, target=b"/v1/chat/completions?a=secret"))
+    stage.answer(ok(USAGE))
+
+    record = stage.records[0]
+    assert (record.id, record.operation, record.method) == ("r1", "chat", "POST")
+    assert (record.path, record.model, record.endpoint) == ("/v1/chat/completions", "m1", "here")
+    assert (record.status, record.outcome, record.error) == (200, "ok", None)
+    assert (record.stream, record.attempts, record.tried) == (True, 1, ())
+    assert (record.request_bytes, record.response_bytes) == (31, len(USAGE))
+    assert (record.input_tokens, record.output_tokens) == (9, 12)
+    assert 0 <= record.first_byte_ms <= record.total_ms
+    assert stage.endpoints[0].state.tokens == 21
+    assert b"x-request-id: r1\r\n" in client.received
+
+
+def test_an_event_stream_is_a_stream_also_where_nobody_asked_for_one():
+    stage = Stage()
+    stage.client().send(post())
+
+    stage.answer(STREAM + b"0\r\n\r\n")
+
+    assert stage.records[0].stream
+
+
+def test_the_bytes_of_our_own_answer_are_counted():
+    stage = Stage()
+    client = stage.client()
+
+    client.send(post(b"{}"))
+
+    assert stage.records[0].response_bytes == len(client.answers()[0][1])
+
+
+def test_live_state_follows_the_exchange():
+    stage = Stage()
+    state = stage.endpoints[0].state
+    stage.client().send(post())
+    asked = (state.requests, state.in_flight, state.first_byte_ms)
+
+    stage.answer()
+
+    assert asked == (1, 1, None)
+    assert (state.in_flight, state.is_up) == (0, True)
+    assert state.first_byte_ms is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "committed", "outcome"),
+    [
+        ("client_gone", False, "cancelled"),
+        ("client_gone", True, "cancelled"),
+        ("endpoint_closed", False, "failed"),
+        ("endpoint_truncated", True, "truncated"),
+        ("internal_error", True, "truncated"),
+        ("request_timeout", True, "cancelled"),
+        ("request_timeout", False, "refused"),
+        ("model_not_found", False, "refused"),
+        ("internal_error", False, "refused"),
+    ],
+)
+def test_an_outcome_says_who_let_down_whom(kind, committed, outcome):
+    assert outcome_of(GatewayError(kind, "It failed."), committed=committed) == outcome
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_every_failure_has_an_outcome(kind):
+    outcome = outcome_of(GatewayError(kind, "It failed."), committed=False)
+
+    assert (outcome == "failed") is (FAILURES[kind].origin is Origin.ENDPOINT)
+
+
+# a client that leaves
+
+
+@pytest.mark.parametrize(
+    ("step", "status"), [("body", 499), ("connect", 499), ("wait", 499), ("answer", 200)]
+)
+def test_a_client_that_leaves_ends_it_wherever_it_stands(pair, step, status):
+    client = pair.client()
+    client.send(
+        post(
+            b"{" if step == "body" else None,
+            *([b"Content-Length: 9\r\n"] if step == "body" else []),
+        )
+    )
+    if step in ("wait", "answer"):
+        upstream = pair.connect()
+    if step == "answer":
+        upstream.protocol.data_received(STREAM)
+
+    client.transport.lose()
+
+    (record,) = pair.records
+    assert (record.outcome, record.status, record.error) == ("cancelled", status, "client_gone")
+    assert pair.pool.waiting == []
+    assert [transport.ended for transport in pair.pool.transports] in ([], ["abort"])
+    assert [here.state.in_flight for here in pair.endpoints] == [0, 0]
+    assert [here.state.failures for here in pair.endpoints] == [0, 0]
+
+
+def test_a_client_that_left_wakes_nobody_later():
+    stage = Stage()
+    client = stage.client()
+    client.send(post())
+    exchange = client.protocol._exchange
+    client.transport.lose()
+
+    exchange.wake()
+    exchange.cancel()
+
+    assert len(stage.records) == 1
