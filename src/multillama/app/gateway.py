@@ -126,7 +126,7 @@ class Gateway:
             calling = _Calling(timeouts_of(settings), self._on_task_failure)
             self.tasks = calling.tasks
             stack.push_async_callback(calling.close)
-            handoff = Handoff(self._build_pages, calling.tasks)
+            handoff = Handoff(self._build_pages, calling.tasks, calling.timers, calling.timeouts)
             stack.callback(handoff.close)
             self.listener = Listener(
                 snapshot=Snapshot(),

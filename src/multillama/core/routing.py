@@ -8,6 +8,9 @@ from multillama.errors import GatewayError
 
 MAX_CLOSE_MATCHES = 3
 MAX_SHOWN_NAME = 200
+MAX_COMPARED = 1000
+"""Names that are compared letter by letter: a few milliseconds."""
+MAX_LENGTH_APART = 3
 
 
 def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
@@ -35,6 +38,9 @@ def _unknown(snapshot: Snapshot, model: str) -> GatewayError:
         )
     close = close_matches(model, snapshot.routes)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    down = [row.name for row in snapshot.endpoints if row.state.is_up is False]
+    if down:
+        hint += f" If {down[0]} has it: make it reachable and check its key, it is down."
     shown = model[:MAX_SHOWN_NAME]
     return GatewayError(
         "model_not_found",
@@ -46,13 +52,21 @@ def _unknown(snapshot: Snapshot, model: str) -> GatewayError:
 def close_matches(model: str, known: Mapping[str, object]) -> list[str]:
     """Names the known models that look most like this one: at most three.
 
-    Close by letters, or one name within the other (`llama3` and `llama3:8b`). A very long name has none, so
-    that nobody can buy much of our time with it.
+    Close by letters, or one name within the other (`llama3` and `llama3:8b`). A very long name has none, and of
+    very many models only those of a similar length and the same first letter are compared, so that nobody can buy
+    much of our time with a wrong name.
     """
     if len(model) > MAX_SHOWN_NAME:
         return []
     wanted = model.lower()
     parts = [name for name in known if wanted in name.lower() or name.lower() in wanted]
-    if len(known) <= 2000:
-        parts += difflib.get_close_matches(model, known, n=MAX_CLOSE_MATCHES, cutoff=0.6)
+    compared = list(known)
+    if len(compared) > MAX_COMPARED:
+        first, size = wanted[:1], len(wanted)
+        compared = [
+            name
+            for name in known
+            if name[:1].lower() == first and abs(len(name) - size) <= MAX_LENGTH_APART
+        ][:MAX_COMPARED]
+    parts += difflib.get_close_matches(model, compared, n=MAX_CLOSE_MATCHES, cutoff=0.6)
     return list(dict.fromkeys(parts))[:MAX_CLOSE_MATCHES]

@@ -15,6 +15,8 @@ from multillama.wire.heads import Head
 MODEL_PATHS = (b"/v1/models", b"/models")
 HEALTH_PATHS = (b"/health", b"/v1/health", b"/healthz")
 READY_PATHS = (b"/ready", b"/readyz")
+PAGE_PATHS = (b"/", b"/favicon.ico", b"/robots.txt")
+PAGES_BELOW = b"/multillama/"
 SUPPORTED = b"GET, HEAD, OPTIONS"
 
 
@@ -37,6 +39,11 @@ def is_builtin(path: bytes) -> bool:
         or path in READY_PATHS
         or path.startswith((b"/v1/models/", b"/models/"))
     )
+
+
+def is_page(path: bytes) -> bool:
+    """Says whether a path belongs to the pages, which a web framework serves."""
+    return path in PAGE_PATHS or path.startswith(PAGES_BELOW)
 
 
 def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:

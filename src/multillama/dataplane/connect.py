@@ -146,11 +146,7 @@ class Connector:
         return winner
 
     async def _look_up(self, host: str, port: int) -> list[str]:
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            pass
-        else:
+        if _is_address(host):
             return [host]
         loop = asyncio.get_running_loop()
         known = self._names.get((host, port))
@@ -162,6 +158,14 @@ class Connector:
             self._names.clear()
         self._names[host, port] = (loop.time() + NAME_TTL_S, addresses)
         return addresses
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _open(address: str, port: int, opened: list[socket.socket]) -> socket.socket:

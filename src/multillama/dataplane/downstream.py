@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from multillama.core.operations import BY_PATH
 from multillama.dataplane.exchange import Exchange
-from multillama.dataplane.request import Request
+from multillama.dataplane.request import MIN_BYTES_PER_S, Request
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
 from multillama.wire.answers import own_head
@@ -31,8 +31,8 @@ MAX_QUEUED_BYTES: Final = 64 * 1024
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 """How long bytes of a refused request are read and dropped, so that its client can read the answer."""
-SECOND_PROBE_S: Final = 0.02
-"""After a client's FIN: long enough for a reset to come back over most networks."""
+PROBES_S: Final = (0.02, 0.03, 0.05, 0.1, 0.3)
+"""After a client's FIN, between probes: whichever way its reset has to come, we look soon after it is here."""
 PROBE_S: Final = 5.0
 """Between later probes."""
 RESET: Final = struct.pack("ii", 1, 0)
@@ -164,9 +164,9 @@ class Downstream(asyncio.Protocol):
             return  # an interim response within the answer would spoil it, and its own bytes tell as well
         if self.has_http_11:
             self.write(CONTINUE)
-        if self._probes == 0:
+        if self._probes < len(PROBES_S):
             # Sooner than the wheel can: nobody should generate for a client that has left.
-            self._timers.call_later(SECOND_PROBE_S, self._probe)
+            self._timers.call_later(PROBES_S[self._probes], self._probe)
         else:
             self._wait(PROBE_S)
         self._probes += 1
@@ -267,7 +267,12 @@ class Downstream(asyncio.Protocol):
         if request.is_complete:
             self._mode = BUSY
             self._wait(NEVER)
+        elif request.is_too_slow(self._listener.now()):
+            text = f"The request body comes too slowly: less than {MIN_BYTES_PER_S} bytes a second."
+            self._fail_body(exchange, GatewayError("request_timeout", text))
+            return
         elif request.is_full:
+            request.has_paused = True
             self._pause_reading()
         else:
             self._wait(self._listener.snapshot.timeouts.body_s)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from multillama.core.snapshot import Timeouts
+from multillama.dataplane.timers import NEVER, Timers
 from multillama.tasks import Tasks
 
 HOP_BY_HOP: Final = re.compile(
@@ -21,10 +23,14 @@ HOP_BY_HOP: Final = re.compile(
 class Handoff:
     """Serves connections with an ASGI application, made by the first request for it."""
 
-    def __init__(self, build: Callable[[], Any], tasks: Tasks) -> None:
+    def __init__(
+        self, build: Callable[[], Any], tasks: Tasks, timers: Timers, timeouts: Timeouts
+    ) -> None:
         """Takes the maker of the application; it is called in a thread, so that its imports hold nobody up."""
         self._build = build
         self._tasks = tasks
+        self._timers = timers
+        self._timeouts = timeouts
         self._waiting: list[tuple[asyncio.Transport, bytes]] = []
         self._serve: Callable[[], asyncio.Protocol] | None = None
         self._connections: set[Any] = set()
@@ -79,6 +85,7 @@ class Handoff:
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(closing(data))
+        _Watch(protocol, transport, self._timers, self._timeouts)
 
     def close(self) -> None:
         """Ends the connections that were taken."""
@@ -86,6 +93,34 @@ class Handoff:
             transport.abort()
         for connection in list(self._connections):
             connection.transport.abort()
+
+
+class _Watch:
+    """The deadlines of a connection that was taken, for uvicorn has none: of its request's body, and of its reader."""
+
+    def __init__(
+        self, protocol: Any, transport: asyncio.Transport, timers: Timers, timeouts: Timeouts
+    ) -> None:
+        self.watched = NEVER
+        self.deadline = NEVER
+        self._protocol = protocol
+        self._transport = transport
+        self._timers = timers
+        self._write_s = timeouts.write_s
+        self._unsent_bytes = 0
+        timers.arm(self, timeouts.body_s)
+
+    def on_deadline(self) -> None:
+        if self._transport.is_closing():
+            return
+        cycle = self._protocol.cycle
+        unsent_bytes = self._transport.get_write_buffer_size()
+        is_stuck = unsent_bytes > 0 and unsent_bytes == self._unsent_bytes
+        if cycle is None or cycle.more_body or is_stuck:
+            self._transport.abort()
+            return
+        self._unsent_bytes = unsent_bytes
+        self._timers.arm(self, self._write_s)
 
 
 def closing(data: bytes) -> bytes:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final
 
+from multillama.core.missing import missing
 from multillama.core.operations import BY_PATH
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
 from multillama.core.snapshot import Snapshot
-from multillama.dataplane.builtin import SUPPORTED, Answer, answer_builtin, is_builtin
+from multillama.dataplane.builtin import SUPPORTED, Answer, answer_builtin, is_builtin, is_page
 from multillama.dataplane.downstream import Downstream
 from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.pool import Pool
@@ -115,9 +116,14 @@ class Listener:
         path, method = head.path, head.method
         if method in (b"TRACE", b"CONNECT"):
             raise GatewayError("method_not_allowed", f"{method.decode()} is not served here.")
+        if is_page(path):
+            self._hand_over(connection.transport, raw + connection.leave())
+            return
         operation = BY_PATH.get(path)
         if operation is None and not is_builtin(path) and path != b"*":
-            self._hand_over(connection.transport, raw + connection.leave())
+            stray = missing(method.decode(), path.decode("latin-1")).error
+            answer = Answer("-", stray.status, error_body(stray), stray)
+            self._answer(connection, head, length, answer, b"")
             return
         allowed = b"allow: %b\r\n" % (SUPPORTED if operation is None else b"POST, OPTIONS")
         if method == b"OPTIONS":

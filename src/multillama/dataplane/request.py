@@ -14,6 +14,11 @@ MAX_WAITING_BYTES: Final = 256 * 1024
 """Bytes of an upload that wait for a slow endpoint; then the client is paused."""
 
 
+MIN_BYTES_PER_S: Final = 500
+SLOW_GRACE_S: Final = 10.0
+"""How long a body may come slower than that."""
+
+
 class Request:
     """A request of one downstream connection."""
 
@@ -23,6 +28,8 @@ class Request:
     """Why the rest of the body will never come."""
     wants_pieces: bool = False
     """True for an upload: the exchange is woken for each piece, not only for the end."""
+    has_paused: bool = False
+    """True once we have kept the client waiting: then the time is not its own."""
     waiting_bytes: int = 0
     """How much of the body waits in `parts`."""
 
@@ -71,6 +78,11 @@ class Request:
         self.parts.append(data)
         self.received_bytes += len(data)
         self.waiting_bytes += len(data)
+
+    def is_too_slow(self, now: float) -> bool:
+        """Says whether the body drips: a client that sends a byte now and then holds its place for ever."""
+        taken_s = now - self.started - SLOW_GRACE_S
+        return self.received_bytes < taken_s * MIN_BYTES_PER_S and not self.has_paused
 
     @property
     def is_full(self) -> bool:

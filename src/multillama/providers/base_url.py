@@ -19,7 +19,8 @@ _TAILS: Final = (
 )
 _SLASHES: Final = re.compile(r"/+")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
-_VERSION: Final = re.compile(r"(v\d+[a-z0-9]*|beta)$")
+_VERSION: Final = re.compile(r"(v\d+[a-z0-9]*|beta|openapi)$")
+"""What ends a base path; `openapi` is Vertex AI's."""
 
 
 class BaseUrl(NamedTuple):

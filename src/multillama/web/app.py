@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
+from multillama.core.missing import Missing, missing, wrong_method
 from multillama.core.refusal import error_body
 from multillama.errors import GatewayError
 from multillama.web.headers import ALWAYS, SafeHeaders
 from multillama.web.live import Live
-from multillama.web.missing import Missing, missing, wrong_method
 from multillama.web.pages import LOGIN, Pages
 from multillama.web.panels import Panels
 from multillama.web.view import View

@@ -68,6 +68,8 @@ def _peek_opening(body: bytes) -> View | None:
     found = _OPENING.match(body, 0, 1024)
     if found is None or body.rfind(b'"model"') > found.start(1) or body[-1:] != b"}":
         return None
+    if b"\\" in body and body.rfind(b"\\u00") >= 0:
+        return None  # a second name may hide in escapes
     try:
         return View(found[1].decode(), stream=found[2] == b"true" if found[2] else None)
     except UnicodeDecodeError:
