@@ -1,7 +1,7 @@
 import pytest
 
-from multillama.core.operations import OPERATIONS
 from multillama.core.missing import missing, suggest, wrong_method
+from multillama.core.operations import OPERATIONS
 
 
 @pytest.mark.parametrize(

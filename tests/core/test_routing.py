@@ -106,3 +106,19 @@ def test_nobody_can_buy_much_time_with_a_long_name():
 
     assert found == []
     assert time.process_time() - started < 0.1
+
+
+def test_a_model_of_an_endpoint_that_is_down_says_what_to_check():
+    error = refusal(serving(endpoint("there", is_up=False), model="llama3:8b"), "gpt-9")
+
+    assert "If there has it: make it reachable and check its key, it is down." in error.text
+
+
+def test_a_slip_of_the_finger_is_found_among_ten_thousand_models():
+    known = {f"gpt-{number}": None for number in range(10_000)} | {"gpt-4o-mini": None}
+    started = time.process_time()
+
+    found = close_matches("gpt-4o-mnii", known)
+
+    assert "gpt-4o-mini" in found
+    assert time.process_time() - started < 0.5

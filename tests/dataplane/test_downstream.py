@@ -3,7 +3,8 @@ import struct
 import pytest
 
 from multillama.core.snapshot import Limits, Timeouts
-from multillama.dataplane.request import MAX_WAITING_BYTES
+from multillama.dataplane.request import MAX_WAITING_BYTES, Request
+from multillama.wire.parse import parse_head
 from tests.core.samples import endpoint
 from tests.dataplane.stage import CONTINUE, Stage, get, post
 
@@ -360,3 +361,38 @@ def test_many_requests_in_one_turn_do_not_fill_the_memory(stage, client):
 
     assert len(client.received) < 100_000
     assert client.transport.is_reading_paused
+
+
+def test_a_body_that_drips_is_cut(stage, client):
+    stage.listener.now = stage.loop.time
+    client.send(post(b"", b"Content-Length: 1000\r\n"))
+
+    for _ in range(15):
+        stage.loop.advance(1)
+        client.send(b" ")
+
+    assert client.statuses == [408]
+    assert client.error["message"] == (
+        "The request body comes too slowly: less than 500 bytes a second."
+    )
+
+
+def test_a_slow_body_that_keeps_the_least_pace_is_read(stage, client):
+    stage.listener.now = stage.loop.time
+    body = b'{"model":"m1","x":"%b"}' % (b"y" * 20_000)
+    raw = post(body)
+
+    for at in range(0, len(raw), 600):
+        client.send(raw[at : at + 600])
+        stage.loop.advance(1)
+    stage.answer()
+
+    assert client.statuses == [200]
+
+
+def test_a_body_that_we_kept_waiting_is_not_cut_for_it():
+    request = Request(parse_head(get(b"/")), 10_000, None, at=0.0, started=0.0)
+
+    request.has_paused = True
+
+    assert not request.is_too_slow(100.0)

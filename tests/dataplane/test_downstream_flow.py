@@ -272,6 +272,15 @@ def test_a_client_that_ends_while_it_is_answered_has_left(stage, client, head):
     assert [record.outcome for record in stage.records] == ["cancelled"]
 
 
+def test_a_client_that_has_left_is_not_waited_for_until_it_reads(stage, client):
+    upstream = stick(stage, client)
+
+    client.protocol.eof_received()
+
+    assert (client.transport.ended, upstream.ended) == ("abort", "abort")
+    assert [record.outcome for record in stage.records] == ["cancelled"]
+
+
 def test_a_client_that_ends_before_it_is_answered_may_still_wait(stage, client):
     client.send(post())
 
@@ -280,7 +289,8 @@ def test_a_client_that_ends_before_it_is_answered_may_still_wait(stage, client):
     stage.answer()
 
     assert stays
-    assert client.received.count(CONTINUE) == 4  # at once, after 0.05 s, and then every 5 s
+    # At once, after 20, 50, 100, 200 and 500 ms, and then every 5 s.
+    assert client.received.count(CONTINUE) == 8
     assert client.statuses == [200]
     assert client.transport.ended == "close"
 
@@ -352,3 +362,17 @@ def test_an_idle_connection_that_is_lost_leaves_no_record(stage, client):
     client.transport.lose()
 
     assert (stage.records, stage.listener.connections) == ([], set())
+
+
+@pytest.mark.parametrize("reset_after_s", [0.01, 0.04, 0.1, 0.4])
+def test_a_client_far_away_that_left_is_noticed_soon_after_its_reset_is_here(
+    stage, client, reset_after_s
+):
+    client.send(post())
+    client.protocol.eof_received()
+
+    stage.loop.advance(reset_after_s)
+    before = client.received.count(CONTINUE)
+    stage.loop.advance(reset_after_s * 1.5 + 0.02)
+
+    assert client.received.count(CONTINUE) > before

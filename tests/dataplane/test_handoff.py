@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
+from multillama.core.snapshot import Timeouts
 from multillama.dataplane.handoff import Handoff, closing
+from multillama.dataplane.timers import Timers
 from multillama.tasks import Tasks
 from tests.dataplane.stage import get
 
@@ -66,9 +68,11 @@ async def handoff(reports, made):
         return application
 
     tasks = Tasks(lambda name, error: reports.append((name, str(error))))
-    handoff = Handoff(build, tasks)
+    timers = Timers(asyncio.get_running_loop())
+    handoff = Handoff(build, tasks, timers, Timeouts(body_s=0.1, write_s=0.1))
     yield handoff
     handoff.close()
+    timers.close()
     await tasks.close()
     await asyncio.sleep(0)
 
@@ -212,6 +216,35 @@ def test_what_is_said_of_the_connection_is_said_by_us(data, last):
 
 def test_a_gateway_nobody_looks_at_does_not_import_uvicorn():
     code = "import sys, multillama.dataplane.listener, multillama.dataplane.handoff as h;"
-    code += "h.Handoff(None, None); sys.exit('uvicorn' in sys.modules)"
+    code += "h.Handoff(*[None] * 4); sys.exit('uvicorn' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_a_body_for_the_pages_that_stops_coming_ends_the_connection(ask):
+    answer = await ask(b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\nab")
+
+    assert answer == b""
+
+
+async def test_a_reader_of_the_pages_that_does_not_read_is_let_go(port, monkeypatch):
+    ended = asyncio.Event()
+
+    async def endless(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not ended.is_set():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(port.handoff, "_build", lambda: endless)
+    _, writer = await asyncio.open_connection("127.0.0.1", port.number, limit=1024)
+    writer.write(get(b"/multillama/live"))
+
+    async with asyncio.timeout(10):
+        while not port.taken or port.handoff._serve is None or port.handoff._connections:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+
+    ended.set()
+    writer.transport.abort()
+    await asyncio.sleep(0)

@@ -6,7 +6,11 @@ import socket
 import msgspec
 import pytest
 
+from multillama.app.view import GatewayView
+from multillama.config.schema import Settings
+from multillama.dataplane.builtin import is_page
 from multillama.dataplane.downstream import Downstream
+from multillama.web.app import build
 from tests.core.samples import endpoint, serving
 from tests.dataplane.stage import OK, STREAM, Stage, get, post
 
@@ -140,13 +144,36 @@ def test_an_empty_body_is_none(client):
     assert client.statuses == [200, 200]
 
 
-@pytest.mark.parametrize("target", [b"/", b"/static/page.css", b"/v1/files", b"/favicon.ico"])
+@pytest.mark.parametrize("target", [b"/", b"/multillama/static/page.css", b"/favicon.ico"])
 @pytest.mark.parametrize("method", [b"GET", b"POST", b"HEAD", b"OPTIONS"])
-def test_everything_else_is_for_the_pages(stage, client, target, method):
+def test_pages_are_for_the_web_framework(stage, client, target, method):
     client.send(get(target, method=method))
 
     assert stage.handed_over == [(client.transport, get(target, method=method))]
     assert (client.received, stage.records) == (b"", [])
+
+
+@pytest.mark.parametrize("target", [b"/v1/files", b"/nothing", b"/v1/ch%61t/completions", b"//"])
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"OPTIONS"])
+def test_everything_else_is_answered_and_recorded_here(stage, client, target, method):
+    client.send(get(target, method=method))
+
+    assert client.answers()[0][0] == 404
+    assert client.error["code"] == "path_not_found"
+    assert [(record.operation, record.status) for record in stage.records] == [("-", 404)]
+    assert stage.handed_over == []
+
+
+def test_a_stray_with_a_broken_body_is_answered_in_our_shape(stage, client):
+    client.send(b"POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+
+    assert client.error["code"] == "path_not_found"
+
+
+def test_every_route_of_the_web_app_is_a_page():
+    routes = build(GatewayView(Settings(port=3000)), version="0").routes
+
+    assert all(is_page(route.path.replace("{name}", "x").encode()) for route in routes)
 
 
 # what all connections share

@@ -238,6 +238,7 @@ def test_of_a_large_body_that_begins_with_its_model_the_endpoint_judges_the_rest
     "body",
     [
         b'{"model":"m1","x":%b,"model":"m2"}',
+        b'{"model":"m1","x":%b,"\\u006dodel":"m2"}',
         b'{"model":"m1","x":%b',
         b'{"model":"\xff","x":%b}',
         b'{"model":"m1" "x":%b}',
