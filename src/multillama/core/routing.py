@@ -10,7 +10,6 @@ MAX_CLOSE_MATCHES = 3
 MAX_SHOWN_NAME = 200
 MAX_COMPARED = 1000
 """Names that are compared letter by letter: a few milliseconds."""
-MAX_LENGTH_APART = 3
 
 
 def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
@@ -53,7 +52,7 @@ def close_matches(model: str, known: Mapping[str, object]) -> list[str]:
     """Names the known models that look most like this one: at most three.
 
     Close by letters, or one name within the other (`llama3` and `llama3:8b`). A very long name has none, and of
-    very many models only those of a similar length and the same first letter are compared, so that nobody can buy
+    very many models only those of the same first letter and the nearest length are compared, so that nobody can buy
     much of our time with a wrong name.
     """
     if len(model) > MAX_SHOWN_NAME:
@@ -63,10 +62,7 @@ def close_matches(model: str, known: Mapping[str, object]) -> list[str]:
     compared = list(known)
     if len(compared) > MAX_COMPARED:
         first, size = wanted[:1], len(wanted)
-        compared = [
-            name
-            for name in known
-            if name[:1].lower() == first and abs(len(name) - size) <= MAX_LENGTH_APART
-        ][:MAX_COMPARED]
+        alike = (name for name in known if name[:1].lower() == first)
+        compared = sorted(alike, key=lambda name: abs(len(name) - size))[:MAX_COMPARED]
     parts += difflib.get_close_matches(model, compared, n=MAX_CLOSE_MATCHES, cutoff=0.6)
     return list(dict.fromkeys(parts))[:MAX_CLOSE_MATCHES]
