@@ -3,8 +3,7 @@ import struct
 import pytest
 
 from multillama.core.snapshot import Limits, Timeouts
-from multillama.dataplane.request import MAX_WAITING_BYTES, Request
-from multillama.wire.parse import parse_head
+from multillama.dataplane.request import MAX_WAITING_BYTES
 from tests.core.samples import endpoint
 from tests.dataplane.stage import CONTINUE, Stage, get, post
 
@@ -388,11 +387,3 @@ def test_a_slow_body_that_keeps_the_least_pace_is_read(stage, client):
     stage.answer()
 
     assert client.statuses == [200]
-
-
-def test_a_body_that_we_kept_waiting_is_not_cut_for_it():
-    request = Request(parse_head(get(b"/")), 10_000, None, at=0.0, started=0.0)
-
-    request.has_paused = True
-
-    assert not request.is_too_slow(100.0)

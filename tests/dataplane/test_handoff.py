@@ -8,6 +8,7 @@ from multillama.core.snapshot import Timeouts
 from multillama.dataplane.handoff import Handoff, closing
 from multillama.dataplane.timers import Timers
 from multillama.tasks import Tasks
+from tests.dataplane.parts import FakeLoop, FakeTransport
 from tests.dataplane.stage import get
 
 
@@ -248,3 +249,71 @@ async def test_a_reader_of_the_pages_that_does_not_read_is_let_go(port, monkeypa
     ended.set()
     writer.transport.abort()
     await asyncio.sleep(0)
+
+
+class Cycle:
+    """Where uvicorn stands with a request."""
+
+    def __init__(self, *, more_body):
+        self.more_body = more_body
+
+
+class Protocol(asyncio.Protocol):
+    """As much of uvicorn's as is looked at."""
+
+    def __init__(self, cycle):
+        self.cycle = cycle
+
+
+@pytest.fixture
+def loop():
+    return FakeLoop()
+
+
+def handed(loop, cycle):
+    """A connection that was handed over."""
+    handoff = Handoff(None, None, loop.timers(), Timeouts(body_s=5, write_s=60))
+    handoff._serve = lambda: Protocol(cycle)
+    transport = FakeTransport(None)
+    handoff.take(transport, get(b"/a"))
+    return transport
+
+
+@pytest.mark.parametrize("cycle", [None, Cycle(more_body=True)])
+def test_a_request_that_does_not_come_whole_has_a_deadline(loop, cycle):
+    transport = handed(loop, cycle)
+
+    loop.advance(4.9)
+    before = transport.ended
+    loop.advance(0.3)
+
+    assert (before, transport.ended) == (None, "abort")
+
+
+def test_a_page_that_lives_may_stay_open(loop):
+    transport = handed(loop, Cycle(more_body=False))
+
+    loop.advance(10_000)
+
+    assert transport.ended is None
+
+
+def test_who_reads_slowly_may_and_who_reads_nothing_may_not(loop):
+    transport = handed(loop, Cycle(more_body=False))
+    for left in (9000, 8000, 7000):
+        transport.unsent_bytes = left
+        loop.advance(60.2)
+    before = transport.ended
+
+    loop.advance(60.2)
+
+    assert (before, transport.ended) == (None, "abort")
+
+
+def test_what_has_ended_is_not_watched_on(loop):
+    transport = handed(loop, Cycle(more_body=False))
+    transport.close()
+
+    loop.advance(200)
+
+    assert (transport.ended, loop.calls) == ("close", [])

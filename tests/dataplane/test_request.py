@@ -78,7 +78,7 @@ def test_framing_is_taken_off_and_what_follows_given_back(lines, length, framed,
     for at in range(0, len(framed), size):
         assert not arriving.is_complete
         rest = arriving.receive(
-            framed[at : at + size] + (b"next" if at + size >= len(framed) else b"")
+            framed[at : at + size] + (b"next" if at + size >= len(framed) else b""), 2.0
         )
 
     assert (arriving.take(), arriving.is_complete, rest) == (b"hello", True, b"next")
@@ -92,6 +92,32 @@ def test_a_chunk_against_the_rules_or_beyond_the_limit_is_refused_at_its_size(fr
     arriving.limit_bytes = 5
 
     with pytest.raises(GatewayError) as caught:
-        arriving.receive(framed)
+        arriving.receive(framed, 2.0)
 
     assert (caught.value.kind, arriving.is_complete) == (kind, False)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "received", "is_fine"),
+    [(9.9, 1, True), (10.1, 51, True), (10.1, 49, False), (20.0, 4999, False), (20.0, 5001, True)],
+)
+def test_a_body_that_drips_is_given_up(after_s, received, is_fine):
+    arriving = request(b"Content-Length: 9999\r\n", 9999)
+    arriving.feed(b"x" * (received - 1))
+
+    if is_fine:
+        arriving.receive(b"x", arriving.started + after_s)
+    else:
+        with pytest.raises(GatewayError, match="too slowly") as caught:
+            arriving.receive(b"x", arriving.started + after_s)
+        assert caught.value.kind == "request_timeout"
+
+
+@pytest.mark.parametrize("fact", ["whole", "kept waiting"])
+def test_a_body_that_is_whole_or_was_kept_waiting_may_have_taken_long(fact):
+    arriving = request(b"Content-Length: 2\r\n", 2)
+    arriving.has_paused = fact == "kept waiting"
+
+    rest = arriving.receive(b"xx"[fact != "whole" :], arriving.started + 1000)
+
+    assert (rest, arriving.is_complete) == (b"", fact == "whole")

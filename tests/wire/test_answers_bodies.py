@@ -113,16 +113,25 @@ def test_bytes_after_the_answer_spoil_the_connection_and_not_the_answer(extra):
     assert read(one_by_one(OK + extra)) == whole
 
 
-def test_after_a_reset_the_next_answer_is_read():
+@pytest.mark.parametrize("before", [b"", CONTINUE * MAX_INTERIM])
+@pytest.mark.parametrize("connection", [b"keep-alive", b"x-a"])
+def test_after_a_reset_the_next_answer_is_read_as_if_it_were_the_first(before, connection):
     reader = AnswerReader()
-    reader.feed(answer((b"X-A", b"b"), (b"Content-Length", b"2"), body=b"no"))
+    fields = ((b"X-A", b"b"), (b"Connection", connection), (b"Content-Length", b"2"))
+    reader.feed(before + answer(*fields, body=b"no"))
     reader.reset()
     emptied = (reader.head, [*reader.parts], reader.is_complete, reader.has_begun)
 
-    reader.feed(CONTINUE + OK)
+    reader.feed(
+        CONTINUE * MAX_INTERIM + answer((b"X-A", b"b"), (b"Content-Length", b"2"), body=b"ok")
+    )
 
     assert emptied == (None, [], False, False)
-    assert (lines_of(reader.head), reader.parts, reader.is_complete) == (b"", [b"ok"], True)
+    assert (lines_of(reader.head), reader.parts, reader.is_complete) == (
+        b"X-A: b\r\n",
+        [b"ok"],
+        True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from multillama.core.operations import BY_PATH
 from multillama.dataplane.exchange import Exchange
-from multillama.dataplane.request import MIN_BYTES_PER_S, Request
+from multillama.dataplane.request import Request
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
 from multillama.wire.answers import own_head
@@ -118,6 +118,8 @@ class Downstream(asyncio.Protocol):
         attempt = exchange.attempt
         if attempt is not None and attempt.is_committed:
             # Nobody half-closes while it reads, and a reader that left must not cost tokens.
+            self.transport.abort()
+            exchange.cancel()
             return False
         # A FIN may be a client that left, or one that has said all and waits (RFC 9112 §9.6 allows it). Only the
         # answer to a write tells: an interim response is legal at any time, and a closed peer resets.
@@ -260,17 +262,13 @@ class Downstream(asyncio.Protocol):
     def _read_body(self, exchange: Exchange, data: bytes) -> None:
         request = exchange.request
         try:
-            self._queued = request.receive(data)
+            self._queued = request.receive(data, self._listener.now())
         except GatewayError as error:
             self._fail_body(exchange, error)
             return
         if request.is_complete:
             self._mode = BUSY
             self._wait(NEVER)
-        elif request.is_too_slow(self._listener.now()):
-            text = f"The request body comes too slowly: less than {MIN_BYTES_PER_S} bytes a second."
-            self._fail_body(exchange, GatewayError("request_timeout", text))
-            return
         elif request.is_full:
             request.has_paused = True
             self._pause_reading()
@@ -342,13 +340,8 @@ class Downstream(asyncio.Protocol):
         self.send_answer(status, body, lines, may_stay=not self._must_close)
 
     def send_answer(self, status: int, body: bytes, lines: bytes, *, may_stay: bool) -> None:
-        head = own_head(
-            status,
-            len(body),
-            lines + b"date: %b\r\n" % self._listener.date(),
-            may_stay=may_stay,
-            has_http_11=self.has_http_11,
-        )
+        lines += b"date: %b\r\n" % self._listener.date()
+        head = own_head(status, len(body), lines, may_stay=may_stay, has_http_11=self.has_http_11)
         self.write(head if self.is_head else head + body)
 
     def close(self) -> None:

@@ -12,8 +12,6 @@ from multillama.wire.heads import Head
 
 MAX_WAITING_BYTES: Final = 256 * 1024
 """Bytes of an upload that wait for a slow endpoint; then the client is paused."""
-
-
 MIN_BYTES_PER_S: Final = 500
 SLOW_GRACE_S: Final = 10.0
 """How long a body may come slower than that."""
@@ -53,12 +51,25 @@ class Request:
         self.is_complete = not (length or head.chunked)
         self._chunks = ChunkedReader() if head.chunked else None
 
-    def receive(self, data: bytes) -> bytes:
+    def receive(self, data: bytes, now: float) -> bytes:
         """Takes bytes as they come from the client; returns what follows the body.
 
         Raises:
-            GatewayError: `bad_request` for framing that is broken, or `body_too_large`.
+            GatewayError: `bad_request` for framing that is broken, `body_too_large`, or `request_timeout` for a body
+                that drips: a byte now and then would hold its place for ever.
         """
+        rest = self._receive(data)
+        seconds = now - self.started - SLOW_GRACE_S
+        if (
+            self.received_bytes < seconds * MIN_BYTES_PER_S
+            and not self.is_complete
+            and not self.has_paused
+        ):
+            text = f"The request body comes too slowly: less than {MIN_BYTES_PER_S} bytes a second."
+            raise GatewayError("request_timeout", text)
+        return rest
+
+    def _receive(self, data: bytes) -> bytes:
         chunks = self._chunks
         if chunks is None:
             left = (self.length or 0) - self.received_bytes
@@ -78,11 +89,6 @@ class Request:
         self.parts.append(data)
         self.received_bytes += len(data)
         self.waiting_bytes += len(data)
-
-    def is_too_slow(self, now: float) -> bool:
-        """Says whether the body drips: a client that sends a byte now and then holds its place for ever."""
-        taken_s = now - self.started - SLOW_GRACE_S
-        return self.received_bytes < taken_s * MIN_BYTES_PER_S and not self.has_paused
 
     @property
     def is_full(self) -> bool:
