@@ -137,6 +137,7 @@ class World:
         self.asked[self.clients[-1]] = 0
 
     def leave(self, error) -> None:
+        self._turn()  # what was on its way to who leaves is neither here nor there
         self.clients[-1].transport.lose(error)
 
     def finish(self, _) -> None:
