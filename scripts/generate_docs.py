@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import click
+
 from multillama.config.schema import SETTINGS, Setting
 from multillama.core.operations import OPERATIONS, Body
 from multillama.errors import FAILURES, Retry
@@ -39,10 +41,29 @@ def code(text: str) -> str:
 
 def flags() -> str:
     """The flags in short, for the README."""
-    return _by_group(
+    of_settings = _by_group(
         ("flag", "default", "meaning"),
         lambda row: (code(row.flag), _default(row), row.help),
     )
+    of_verbs = table(("flag", "default", "meaning"), verb_flags())
+    return f"{of_settings}\n**Of one command alone**\n\n{of_verbs}"
+
+
+def verb_flags() -> list[tuple[str, str, str]]:
+    """The flags that are no settings, with the command that takes them."""
+    from multillama.cli.main import COMMAND
+    from multillama.cli.options import SettingOption
+
+    commands: list[tuple[str, click.Command]] = [("multillama", COMMAND)]
+    commands += [(f"multillama {name}", verb) for name, verb in COMMAND.commands.items()]
+    rows = []
+    for name, command in commands:
+        for param in command.params:
+            if isinstance(param, click.Option) and not isinstance(param, SettingOption):
+                meaning, _, default = (param.help or "").partition(" [default: ")
+                default = default.rstrip("]")
+                rows.append((code(f"{name} {param.opts[0]}"), default and code(default), meaning))
+    return rows
 
 
 def settings() -> str:

@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from multillama.cli.main import COMMAND
 from multillama.config.schema import SETTINGS
 from multillama.core.operations import OPERATIONS
 from multillama.errors import FAILURES
@@ -69,6 +70,19 @@ def test_every_row_of_every_table_is_in_the_docs():
     ] == []
     assert [kind for kind in FAILURES if f"`{kind}`" not in generate_docs.failures()] == []
     assert [row.title for row in PROVIDERS if row.title not in generate_docs.providers()] == []
+
+
+def test_every_flag_of_every_command_is_in_the_readme():
+    text = generate_docs.flags()
+
+    assert [
+        f"{name} {param.opts[0]}"
+        for name, command in (("multillama", COMMAND), *COMMAND.commands.items())
+        for param in command.params
+        if f"`{param.opts[0]}`" not in text and f"{name} {param.opts[0]}`" not in text
+    ] == []
+    assert "| `multillama demo --once` |  | Stop after the first answer. |" in text
+    assert "| `multillama demo --port` | `3000` | Port to listen on. |" in text
 
 
 def test_a_bar_in_a_cell_does_not_break_the_table():

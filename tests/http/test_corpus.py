@@ -12,7 +12,7 @@ from tests.http.corpus import Sample, as_ours, load
 from tests.http.in_process import stage
 from tests.http.test_splits import cuts_of
 
-pytestmark = pytest.mark.timeout(180)  # the first run fetches the corpus
+pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]  # the first run fetches the corpus
 
 CODING = "the only coding served is chunked"
 METHOD = "the method is none that is served"
