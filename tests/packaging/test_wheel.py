@@ -1,16 +1,22 @@
 """The package as a user gets it: built, installed into an empty environment, and run from there."""
 
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
+import urllib.request
 import venv
 import zipfile
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 import multillama
+from multillama.testing.server import ScriptedServer
+from tests.gateway import endpoints, environment, free_port
 from tests.packaging.test_locks import PACKAGES_AT_MOST, locked
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -19,14 +25,18 @@ MEBIBYTES_AT_MOST = 40
 pytestmark = pytest.mark.timeout(300)
 
 
+def without_ours(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what leads Python to this process's packages."""
+    lent = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
+    return {name: value for name, value in environ.items() if name not in lent}
+
+
 def run(*command: str | pathlib.Path, cwd: pathlib.Path = ROOT) -> str:
     """Run a command without what this process's environment would lend it."""
-    lent = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
-    environment = {name: value for name, value in os.environ.items() if name not in lent}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=environment,
+        env=without_ours(os.environ),
         capture_output=True,
         text=True,
         check=False,
@@ -60,6 +70,41 @@ def installed(wheel, tmp_path_factory):
     python = folder / "env" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", "--retries", "5", "--constraint", pins, wheel)
     return folder / "env"
+
+
+@pytest.fixture(scope="module")
+def served(installed, tmp_path_factory) -> Iterator[str]:
+    """The URL of the installed command, which serves one scripted endpoint and must stop well."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("served") / "log"
+    command = [str(installed / "bin" / "multillama"), "--port", str(port)]
+    with (
+        ScriptedServer(["m1"], text="From the wheel.") as server,
+        log.open("wb") as out,
+        subprocess.Popen(
+            [*command, *endpoints(server.url)],
+            cwd=installed,
+            env=without_ours(environment()),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stderr is not None
+            assert any("Base URL" in line for line in process.stderr)
+            yield f"http://localhost:{port}"
+        finally:
+            process.terminate()
+            said = process.communicate(timeout=15)[1]
+    assert (process.returncode, "Traceback" in said + log.read_text()) == (0, False)
+
+
+def get(url: str, data: bytes | None = None) -> str:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})
+    with direct.open(request, timeout=15) as answer:
+        return answer.read().decode()
 
 
 def test_the_wheel_holds_the_pages_the_types_mark_and_the_licence(wheel):
@@ -124,6 +169,34 @@ def test_the_installed_command_prints_help_from_the_wheel(installed):
 
     assert "--url" in said
     assert home.startswith(str(installed))
+
+
+@pytest.mark.network
+def test_the_installed_command_serves_health_models_and_a_chat(served):
+    body = b'{"model": "m1", "messages": []}'
+
+    health, models, chat = (
+        json.loads(text)
+        for text in (
+            get(f"{served}/health"),
+            get(f"{served}/v1/models"),
+            get(f"{served}/v1/chat/completions", body),
+        )
+    )
+
+    assert health["status"] == "ok"
+    assert [model["id"] for model in models["data"]] == ["m1"]
+    assert chat["choices"][0]["message"]["content"] == "From the wheel."
+
+
+@pytest.mark.network
+def test_the_installed_command_serves_the_page_and_its_files(served):
+    page = get(f"{served}/")
+
+    files = re.findall(r'"(/multillama/static/[^"?]+)["?]', page)
+    assert "m1" in page
+    assert {pathlib.PurePath(path).suffix for path in files} >= {".css", ".js"}
+    assert [path for path in files if get(served + path) == ""] == []
 
 
 @pytest.mark.network
