@@ -1,6 +1,6 @@
 """The first user's own description, played through: the real command, real sockets, two endpoints.
 
-Its sentences are in `test_seed.py`, each with the tests that prove it.
+Its lines are in `test_seed.py`, each with the tests that prove it.
 """
 
 import contextlib
@@ -146,6 +146,17 @@ def test_a_model_that_is_not_found_says_so(gateway):
         "client",
     )
     assert "llama3:8b" in error["message"]
+
+
+def test_a_model_that_is_not_found_while_an_endpoint_is_down_says_what_to_check():
+    down = f"http://127.0.0.1:{free_port()}/"
+    with served("--url", down, "--key", "null") as running:
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            running.post("/v1/chat/completions", model="mistral-7b", messages=[])
+        message = json.loads(refusal.value.read())["error"]["message"]
+
+    assert refusal.value.code == 404
+    assert all(word in message for word in ("127.0.0.1", "reachable", "key"))
 
 
 def test_the_console_shows_the_endpoints_and_their_models(console):
