@@ -1,8 +1,8 @@
 """Takes the README's picture of the page: the real command, real requests, real llama.cpp, Chromium.
 
-Run as `python -m tests.web.picture docs/page.png`, then `pngquant --ext .png --force docs/page.png`. The clouds, Ollama and
-vLLM are scripted servers, the clouds behind their real names and TLS
-(`tests/e2e/cloud.py`); nothing leaves the machine. It needs the ports 3000, 8000 and 11434.
+Run as `python -m tests.web.picture docs/page.png`, then `pngquant --ext .png --force docs/page.png`. The clouds,
+Ollama and vLLM are scripted servers, the clouds behind their real names and TLS (`tests/e2e/cloud.py`); nothing leaves
+the machine. It needs the ports 3000, 8000 and 11434, and llama.cpp as the demo does.
 """
 
 import asyncio
