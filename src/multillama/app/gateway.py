@@ -5,6 +5,7 @@ here and nowhere else.
 """
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -192,9 +193,23 @@ class Gateway:
     def _build_pages(self) -> Any:
         from multillama.web.app import build
 
+        # What uvicorn has to say goes the way of everything else: stderr may be a pipe that nobody reads.
+        uvicorn = logging.getLogger("uvicorn.error")
+        uvicorn.handlers, uvicorn.propagate = [_PageLog(self.log)], False
         pages = build(self.view, version=__version__)
         self._close_pages = pages.state.live.close
         return pages
+
+
+class _PageLog(logging.Handler):
+    """Passes what the pages' server reports on to the console log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.event("page", self.format(record), is_warning=True)
 
 
 def timeouts_of(settings: Settings) -> Timeouts:

@@ -57,7 +57,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     bare = host.strip("[]")
     try:
         found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise StartError(
             f"The host {host} cannot be resolved. Use --host localhost, or an address of this machine."
         ) from error

@@ -114,6 +114,6 @@ def _context(row: bytes | None) -> int | None:
     fields = _ROWS.decode(row)
     for name in CONTEXT_FIELDS:
         value = bytes(fields[name]) if name in fields else b""
-        if value.isdigit():
+        if value.isdigit() and len(value) <= 12:
             return int(value)
     return None

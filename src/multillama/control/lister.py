@@ -70,6 +70,8 @@ class _Place(NamedTuple):
 
 
 MAX_PAGES: Final = 100
+MAX_MODELS: Final = 20_000
+"""Of one endpoint; the largest known list has 1,000. More would hold up the event loop at every refresh."""
 _HEADERS: Final = (
     (b"accept", b"application/json"),
     (b"user-agent", f"multillama/{__version__}".encode()),
@@ -126,9 +128,12 @@ def _other_places(endpoint: Endpoint, provider: Provider) -> Iterator[_Place]:
 
 
 def _listed(endpoint: Endpoint, place: _Place, rows: tuple[Row, ...]) -> Listed:
+    note = None
+    if len(rows) > MAX_MODELS:
+        rows, note = rows[:MAX_MODELS], f"lists more than {MAX_MODELS} models; these are the first"
     owners = {text_of(row.fields.get("owned_by")) for row in rows}
     provider = identify(place.provider, owners.pop() if len(owners) == 1 else "")
-    return Listed(corrected(endpoint, provider, place.base), rows, None)
+    return Listed(corrected(endpoint, provider, place.base), rows, note)
 
 
 async def _pages(endpoint: Endpoint, place: _Place, fetch: Fetch) -> tuple[Row, ...]:

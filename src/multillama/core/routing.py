@@ -8,8 +8,8 @@ from multillama.errors import GatewayError
 
 MAX_CLOSE_MATCHES = 3
 MAX_SHOWN_NAME = 200
-MAX_COMPARED = 1000
-"""Names that are compared letter by letter: a few milliseconds."""
+MAX_COMPARED = 200
+"""Names that are compared letter by letter: some milliseconds."""
 
 
 def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:

@@ -60,6 +60,8 @@ class _Pause:
         yield
 
 
+LONGEST_NAME: Final = 200
+
 PAUSE: Final = _Pause()
 NO_USAGE: Final = Usage()
 
@@ -298,7 +300,8 @@ class Exchange:
                 operation=self.operation.name,
                 method="POST",
                 path=request.head.path.decode("latin-1"),
-                model=self.model,
+                # Cut: a name may be as long as a body, and records are kept.
+                model=self.model if self.model is None else self.model[:LONGEST_NAME],
                 endpoint=self.attempt.endpoint if self.attempt is not None else None,
                 status=status,
                 outcome="ok"

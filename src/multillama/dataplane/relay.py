@@ -65,6 +65,7 @@ class Attempt:
     """The first bytes of a stream, and of an answer too long for `ending`."""
     _connecting: Connecting | None = None
     _is_retry: bool = False
+    _is_started: bool = False
     _head_bytes: bytes = b""
     _is_chunked: bool = False
     _is_framed: bool = False
@@ -106,6 +107,7 @@ class Attempt:
         self._dialect = dialect
         self._exchange_id = exchange_id
         self._on_over = on_over
+        self._is_started = True
         self.target_endpoint.state.in_flight += 1
         # An upload cannot be repeated, so it never meets a connection that might have died in the pool.
         upstream = self._origin.take() if body is not None else None
@@ -263,7 +265,8 @@ class Attempt:
             return
         self.is_over = True
         self.upstream = None
-        self.target_endpoint.state.in_flight -= 1
+        if self._is_started:
+            self.target_endpoint.state.in_flight -= 1
         # Letting go of the exchange here breaks the circle, so that it is freed without the garbage collector.
         on_over, self._on_over = self._on_over, _nothing
         on_over()

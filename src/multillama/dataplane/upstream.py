@@ -15,6 +15,8 @@ from multillama.wire.answers import AnswerHead, AnswerReader
 if TYPE_CHECKING:
     from multillama.dataplane.pool import Origin
 
+STALE_S: Final = 0.5
+"""How soon after a request an idle connection that was closed meanwhile shows it."""
 JOIN_BELOW_BYTES: Final = 256 * 1024
 """A body up to this size leaves in one write with its head; copying a larger one costs more than a second write."""
 
@@ -40,8 +42,8 @@ class Upstream(asyncio.Protocol):
     """A connection of an origin's pool."""
 
     __slots__ = (
-        "_endpoint", "_is_announced", "_is_sent", "_origin", "_reader", "_timers", "_unsent_bytes", "answering",
-        "deadline", "is_closed", "is_paused", "is_reused", "transport", "watched",
+        "_endpoint", "_is_announced", "_is_sent", "_origin", "_reader", "_sent_at", "_timers", "_unsent_bytes",
+        "answering", "deadline", "is_closed", "is_paused", "is_reused", "transport", "watched",
     )  # fmt: skip
 
     def __init__(self, origin: "Origin") -> None:
@@ -61,6 +63,7 @@ class Upstream(asyncio.Protocol):
         self._endpoint = ""
         self._is_announced = False
         self._is_sent = False
+        self._sent_at = 0.0
         self._unsent_bytes = 0
 
     # --- what the exchange does ------------------------------------------------------------
@@ -70,6 +73,7 @@ class Upstream(asyncio.Protocol):
         self.answering = answering
         self._endpoint = answering.endpoint
         self._is_sent = body is not None
+        self._sent_at = self._timers.now()
         write, transport = self._origin.outbox.write, self.transport
         if not body:
             write(transport, head)
@@ -166,7 +170,9 @@ class Upstream(asyncio.Protocol):
             lost = self._error("endpoint_truncated", "broke off in the head of its answer")
         else:
             lost = self._error("endpoint_closed", "closed the connection without an answer")
-        self._lose(lost, reusable_socket_died=self.is_reused and not was_closed)
+        # One that was closed under us is found dead at once. One that dies later has read the request.
+        is_stale = self.is_reused and self._timers.now() - self._sent_at < STALE_S
+        self._lose(lost, reusable_socket_died=is_stale and not was_closed)
 
     def on_deadline(self) -> None:
         if self.answering is None:
