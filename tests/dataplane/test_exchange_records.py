@@ -1,5 +1,7 @@
+import msgspec
 import pytest
 
+from multillama.core.snapshot import Target
 from multillama.dataplane.exchange import outcome_of
 from multillama.errors import FAILURES, GatewayError, Origin
 from tests.dataplane.stage import STREAM, Stage, ok, post
@@ -125,3 +127,21 @@ def test_a_client_that_left_wakes_nobody_later():
     exchange.cancel()
 
     assert len(stage.records) == 1
+
+
+def test_a_name_as_long_as_a_body_is_cut_in_the_record(stage, client):
+    client.send(post({"model": "m" * 100_000}))
+
+    (record,) = stage.records
+    assert record.model == "m" * 200
+
+
+def test_in_flight_never_falls_below_zero(stage, client):
+    here = stage.endpoints[0]
+    renamed = {"m1": (Target(here, b'"other"'),)}
+    stage.listener.snapshot = msgspec.structs.replace(stage.listener.snapshot, routes=renamed)
+
+    client.send(post(b'{"model":"m1","x":nul,"y":"%b"}' % (b"y" * 20_000)))
+
+    assert client.statuses == [400]
+    assert here.state.in_flight == 0

@@ -250,3 +250,21 @@ def test_a_large_body_with_a_doubtful_model_is_read_to_its_end(body):
 
 def test_a_body_that_is_not_utf_8_is_no_json():
     assert failure(b'{"model":"m1","x":"\xff"}').text == "The request body is not UTF-8."
+
+
+def test_escapes_in_a_large_body_cost_no_walk():
+    body = b'{"x":[%b1],"n":"\\u00e9\\u0064","model":"m1"}' % (b"{}," * 1_000_000)
+    started = time.process_time()
+
+    assert peek(body).model == "m1"
+
+    assert time.process_time() - started < 0.5
+
+
+def test_in_a_very_large_body_a_second_plain_model_is_refused_without_a_walk():
+    body = b'{"x":%b,%b"model":"m1"}' % (LARGE, b'"model":"m2",' * 100_000)
+    started = time.process_time()
+
+    assert failure(body).kind == "invalid_json"
+
+    assert time.process_time() - started < 0.5
