@@ -188,3 +188,14 @@ def test_it_serves_until_it_is_told_to_stop():
     url, started = told
     assert started.url == url
     assert [report.models for report in started.endpoints] == [1]
+
+
+async def test_a_key_sent_as_a_models_name_is_not_shown_on_the_page():
+    async with Gateway(settings_for("http://127.0.0.1:9")) as gateway:
+        body = b'{"model":"%b"}' % KEY.encode()
+        with pytest.raises(urllib.error.HTTPError):
+            await asyncio.to_thread(ask, f"{gateway.url}/v1/chat/completions", body)
+        shown = repr(gateway.view.recent())
+        await gateway.drain()
+
+    assert KEY not in shown

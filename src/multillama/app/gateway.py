@@ -34,6 +34,7 @@ from multillama.dataplane.handoff import Handoff
 from multillama.dataplane.listener import Listener
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.timers import Timers
+from multillama.observe.lines import Redactor
 from multillama.observe.log import Log
 from multillama.tasks import Tasks
 
@@ -105,6 +106,7 @@ class Gateway:
         self.view = GatewayView(settings)
         self.url = ""
         self._states: dict[str, EndpointState] = {}
+        self._redactor = Redactor(_secrets(settings))
         self._stack = AsyncExitStack()
         self._close_pages: Callable[[], None] = _no_pages
 
@@ -180,7 +182,8 @@ class Gateway:
 
     def _on_record(self, record: Record) -> None:
         self.log.record(record)
-        self.view.on_record(record)
+        # A client may send a key where a model's name belongs; the page shows no more of it than the log.
+        self.view.on_record(self._redactor.clean_record(record))
         if record.error is not None:
             self.discovery.on_record(record)
 
