@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.core.usage import WINDOW_BYTES, Usage, read_usage
+from multillama.core.usage import WINDOW_BYTES, Usage, read_usage, says_it_is_over
 
 CHAT = (
     b'{"choices":[{"message":{"content":"say \\"usage\\": {\\"prompt_tokens\\": 7777}"}}],'
@@ -98,3 +98,17 @@ def test_what_a_server_says_is_what_is_read(into, out, names, more, is_last, ind
     body = json.dumps({"id": "x", "usage": usage}, indent=indent).encode()
 
     assert read_usage(b"", body) == Usage(into, out)
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_over"),
+    [
+        (b'data: {"choices":[]}\n\ndata: [DONE]\n\n', True),
+        (b'event: message_stop\ndata: {"type":"message_stop"}\n\n', True),
+        (b'data: {"choices":[{"delta":{"content":"[DONE]"}}]}\n\n', False),
+        (b"data: [DONE]" + b" " * 100, False),
+        (b"", False),
+    ],
+)
+def test_a_stream_tells_its_own_end(ending, is_over):
+    assert says_it_is_over(ending) is is_over

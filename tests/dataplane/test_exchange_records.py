@@ -145,3 +145,15 @@ def test_in_flight_never_falls_below_zero(stage, client):
 
     assert client.statuses == [400]
     assert here.state.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome"), [(b"data: [DONE]\n\n", "ok"), (b"data: {}\n\n", "cancelled")]
+)
+def test_a_client_that_leaves_at_the_last_event_has_all(stage, client, event, outcome):
+    client.send(post())
+    stage.answer(STREAM + b"%x\r\n%b\r\n" % (len(event), event))
+
+    client.transport.lose()
+
+    assert [record.outcome for record in stage.records] == [outcome]

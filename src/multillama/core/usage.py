@@ -56,3 +56,8 @@ def _counts_after(data: bytes, at: int) -> Usage:
     return Usage(
         int(into[1]) if into is not None else None, int(out[1]) if out is not None else None
     )
+
+
+def says_it_is_over(ending: bytes) -> bool:
+    """Says whether a stream's own last event has come: clients may leave at it, before the bytes that end the body."""
+    return b"data: [DONE]" in ending[-64:] or b"event: message_stop" in ending[-256:]

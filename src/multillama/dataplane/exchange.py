@@ -14,7 +14,7 @@ from multillama.core.refusal import error_body
 from multillama.core.retry import may_try_next
 from multillama.core.routing import plan_targets
 from multillama.core.snapshot import Snapshot, Target
-from multillama.core.usage import Usage, read_usage
+from multillama.core.usage import Usage, read_usage, says_it_is_over
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.relay import Attempt, Client
@@ -257,6 +257,8 @@ class Exchange:
                     attempt.break_off(error)
                 attempt.cancel()
             if attempt.is_committed:
+                if error is not None and error.kind == "client_gone":
+                    error = None if says_it_is_over(b"".join(attempt.ending)) else error
                 self._record(error, attempt)
                 self.caller.on_exchange_over(must_close=attempt.must_close)
                 return
