@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from multillama.core.snapshot import Endpoint
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
+from multillama.wire.hosts import is_address
 
 STAGGER_S: Final = 0.25
 """Head start of one address over the next: RFC 8305 §5."""
@@ -146,7 +147,7 @@ class Connector:
         return winner
 
     async def _look_up(self, host: str, port: int) -> list[str]:
-        if _is_address(host):
+        if is_address(host):
             return [host]
         loop = asyncio.get_running_loop()
         known = self._names.get((host, port))
@@ -158,14 +159,6 @@ class Connector:
             self._names.clear()
         self._names[host, port] = (loop.time() + NAME_TTL_S, addresses)
         return addresses
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 async def _open(address: str, port: int, opened: list[socket.socket]) -> socket.socket:

@@ -12,7 +12,7 @@ from multillama.core.operations import Body, Operation
 from multillama.core.record import Outcome, Record
 from multillama.core.refusal import error_body
 from multillama.core.retry import may_try_next
-from multillama.core.routing import plan_targets
+from multillama.core.routing import MAX_SHOWN_NAME, plan_targets
 from multillama.core.snapshot import Snapshot, Target
 from multillama.core.usage import Usage, read_usage, says_it_is_over
 from multillama.dataplane.outgoing import opening_lines
@@ -59,8 +59,6 @@ class _Pause:
     def __await__(self) -> Generator[None, None, None]:
         yield
 
-
-LONGEST_NAME: Final = 200
 
 PAUSE: Final = _Pause()
 NO_USAGE: Final = Usage()
@@ -303,7 +301,7 @@ class Exchange:
                 method="POST",
                 path=request.head.path.decode("latin-1"),
                 # Cut: a name may be as long as a body, and records are kept.
-                model=self.model if self.model is None else self.model[:LONGEST_NAME],
+                model=self.model if self.model is None else self.model[:MAX_SHOWN_NAME],
                 endpoint=self.attempt.endpoint if self.attempt is not None else None,
                 status=status,
                 outcome="ok"

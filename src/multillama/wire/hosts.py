@@ -48,7 +48,7 @@ def is_own_name(host: Host, bound: str) -> bool:
     name = host.name.removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    return _is_address(host.name) or name == bound.lower().removesuffix(".")
+    return is_address(host.name) or name == bound.lower().removesuffix(".")
 
 
 def _ipv6(text: str) -> str | None:
@@ -73,7 +73,8 @@ def _port(text: str) -> int | None:
     return port if 0 < port < 65536 else None
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Says whether this is an IP address and no name."""
     try:
         ip_address(name)
     except ValueError:
