@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.core.auth import check_key, check_page
+from multillama.core.auth import check_key, check_page, check_reader, is_browser
 from multillama.errors import GatewayError
 
 
@@ -82,5 +82,45 @@ def test_any_origin_and_host_pass_or_are_the_pages_fault(origin, host):
 def test_an_origin_that_is_no_url_is_a_strangers(origin):
     with pytest.raises(GatewayError) as caught:
         check_page(origin, host=b"localhost")
+
+    assert caught.value.kind == "cross_site_request"
+
+
+@pytest.mark.parametrize(
+    ("fields", "browser"),
+    [
+        ({b"anthropic-version"}, False),
+        ({b"accept-language", b"sec-fetch-mode"}, False),  # the fetch of Node
+        ({b"accept-language"}, True),
+        ({b"accept-language", b"sec-fetch-mode", b"sec-fetch-site"}, True),
+        ({b"referer"}, True),
+    ],
+)
+def test_a_browser_is_known_by_what_no_page_can_leave_out(fields, browser):
+    assert is_browser(frozenset(fields)) is browser
+
+
+@pytest.mark.parametrize("host", [b"evil.example:3000", None, b"a,b"])
+def test_a_browser_that_names_a_host_of_a_stranger_reads_nothing(host):
+    with pytest.raises(GatewayError) as caught:
+        check_reader(None, host=host, hints=frozenset({b"accept-language"}))
+
+    assert caught.value.kind == "host_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "host", [b"localhost:3000", b"192.168.0.7:3000", b"[::1]:3000", b"nas.lan"]
+)
+def test_a_browser_that_names_a_host_of_ours_reads_on(host):
+    check_reader(None, host=host, hints=frozenset({b"accept-language"}), bound="nas.lan")
+
+
+def test_a_program_reads_whatever_host_it_was_sent_to():
+    check_reader(None, host=b"gateway.internal:3000", hints=frozenset({b"anthropic-version"}))
+
+
+def test_a_page_of_another_site_reads_nothing_from_an_own_host_either():
+    with pytest.raises(GatewayError) as caught:
+        check_reader(b"https://evil.example", host=b"localhost:3000", hints=frozenset())
 
     assert caught.value.kind == "cross_site_request"

@@ -151,3 +151,29 @@ def test_health_is_told_without_a_key(snapshot, path):
     locked = msgspec.structs.replace(snapshot, api_key=b"front-door")
 
     assert answer_builtin(head(path), locked).status in (200, 503)
+
+
+BROWSER = b"User-Agent: Mozilla/5.0\r\nAccept-Language: en\r\n"
+
+
+def asked_by(fields, host):
+    return parse_head(b"GET /v1/models HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (host, fields))
+
+
+def test_without_a_key_a_browser_reads_the_models_under_a_name_of_ours_only(snapshot):
+    answer = answer_builtin(asked_by(BROWSER, b"localhost:3000"), snapshot)
+    with pytest.raises(GatewayError) as caught:
+        answer_builtin(asked_by(BROWSER, b"evil.example:3000"), snapshot)
+
+    assert (answer.status, caught.value.kind) == (200, "host_not_allowed")
+
+
+def test_a_program_reads_the_models_under_any_name(snapshot):
+    assert answer_builtin(asked_by(b"", b"gateway.internal"), snapshot).status == 200
+
+
+def test_with_a_key_the_key_alone_decides(snapshot):
+    locked = msgspec.structs.replace(snapshot, api_key=b"front-door")
+    asked = asked_by(BROWSER + b"Authorization: Bearer front-door\r\n", b"gateway.example")
+
+    assert answer_builtin(asked, locked).status == 200

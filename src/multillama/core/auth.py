@@ -57,6 +57,46 @@ def check_page(origin: bytes | None, *, host: bytes | None, bound: str = "") -> 
             "cross_site_request",
             "A page of another site may not use a gateway that asks for no key. Start it with --api-key.",
         )
+    _check_host(host, bound)
+
+
+def check_reader(
+    origin: bytes | None, *, host: bytes | None, hints: frozenset[bytes], bound: str = ""
+) -> None:
+    """Keeps pages of strangers from reading what is answered to a plain GET.
+
+    Like `check_page`, but a page whose name was pointed at this machine sends no `Origin` with a GET of its own
+    site. So every browser must name a host of ours. Programs may name any: they know where they were sent.
+
+    Args:
+        origin: The `Origin` field.
+        host: The `Host` field.
+        hints: Names of the fields that tell who is calling.
+        bound: See `check_page`.
+
+    Raises:
+        GatewayError: `cross_site_request` or `host_not_allowed`.
+    """
+    check_page(origin, host=host, bound=bound)
+    if is_browser(hints):
+        _check_host(host, bound)
+
+
+def is_browser(hints: frozenset[bytes]) -> bool:
+    """Says whether fields are there that browsers send and SDKs do not.
+
+    A page can leave out `Referer`, and gets no `Sec-Fetch-…` on plain http, but it cannot take `Accept-Language`
+    away. The `fetch` of Node sends that one too, and tells itself apart by a `Sec-Fetch-Mode` without a site, which
+    no page can forge.
+
+    Source: Fetch Metadata §2 (`Sec-Fetch-…` to trustworthy URLs only); Fetch standard §4.6 (`Accept-Language`).
+    """
+    if b"sec-fetch-site" in hints or b"referer" in hints:
+        return True
+    return b"accept-language" in hints and b"sec-fetch-mode" not in hints
+
+
+def _check_host(host: bytes | None, bound: str) -> None:
     own = parse_host(host.decode("latin-1")) if host is not None else None
     if own is None or not is_own_name(own, bound):
         raise GatewayError(

@@ -6,7 +6,7 @@ A body is rendered when the snapshot is compiled, so an answer costs a look-up.
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from multillama.core.auth import check_key
+from multillama.core.auth import check_key, check_reader
 from multillama.core.routing import close_matches
 from multillama.core.snapshot import Snapshot
 from multillama.errors import GatewayError
@@ -50,7 +50,7 @@ def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
     """Answers a GET or HEAD of a built-in path.
 
     Raises:
-        GatewayError: `invalid_api_key` or `model_not_found`.
+        GatewayError: `invalid_api_key`, `cross_site_request`, `host_not_allowed` or `model_not_found`.
     """
     path = head.path
     if path in HEALTH_PATHS:
@@ -62,6 +62,8 @@ def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
         )  # fmt: skip
         return Answer("ready", 200 if up else 503, body)
     check_key(head.credential, api_key=snapshot.api_key)
+    if snapshot.api_key is None:
+        check_reader(head.origin, host=head.host, hints=head.hints, bound=snapshot.bound)
     dialect = listing_dialect(head.hints)
     if path in MODEL_PATHS:
         return Answer("models", 200, snapshot.lists.get(dialect, b'{"object":"list","data":[]}'))

@@ -35,7 +35,7 @@ class Role(IntEnum):
     ENCODING = 9
     HOPS = 10
     HINT = 11
-    """Forwarded, and tells which dialect of model list the client reads."""
+    """Forwarded, and tells who is calling: which SDK, or a browser."""
     ORIGIN = 12
     """Forwarded, and tells that a browser asks on behalf of a page."""
 
@@ -55,6 +55,10 @@ ROLE_OF: Final[dict[bytes, Role]] = {
     b"x-multillama-hops": Role.HOPS,
     b"anthropic-version": Role.HINT,
     b"x-goog-api-client": Role.HINT,
+    b"referer": Role.HINT,
+    b"accept-language": Role.HINT,
+    b"sec-fetch-site": Role.HINT,
+    b"sec-fetch-mode": Role.HINT,
     b"origin": Role.ORIGIN,
     **dict.fromkeys(
         (
@@ -104,7 +108,7 @@ class Head:
         self.hops = 0
         """Gateways of our kind passed so far."""
         self.hints: frozenset[bytes] = frozenset()
-        """Lower-case names of fields that tell which SDK is calling."""
+        """Lower-case names of fields that tell who is calling."""
         self.forward: list[bytes] = []
         """Header lines that travel on, as alternating name, `: `, value, CRLF."""
         self.outgoing: dict[object, bytes] = {}
