@@ -67,6 +67,7 @@ def test_a_key_is_given_or_not_and_never_told():
     [
         (b'{"id":"m1","context_length":8192}', 8192),
         (b'{"id":"m1","max_model_len":4096}', 4096),
+        (b'{"id":"m1","meta":{"n_ctx_train":2048}}', 2048),
         (b'{"id":"m1","context_window":"large"}', None),
         (b'{"id":"m1","context_length":%b}' % (b"9" * 4301), None),
         (b'{"id":"m1"}', None),

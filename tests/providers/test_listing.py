@@ -10,14 +10,17 @@ from multillama.errors import GatewayError
 from multillama.providers.listing import (
     CLOUDFLARE,
     COHERE,
+    CONTEXT_MEMBERS,
     DATABRICKS,
     OLLAMA,
     OPENAI,
     SHAPES,
     Page,
     Shape,
+    context_length,
     read_listing,
     text_of,
+    whole_of,
 )
 
 LISTS = [
@@ -199,3 +202,58 @@ def test_any_bytes_give_rows_or_a_malformed_endpoint(
 )
 def test_only_a_string_has_text(value: bytes | None, text: str) -> None:
     assert text_of(None if value is None else msgspec.Raw(value)) == text
+
+
+CONTEXTS = [
+    (
+        "Gemini",
+        {"name": "models/g", "inputTokenLimit": 1048576, "outputTokenLimit": 65536},
+        1048576,
+    ),
+    ("Anthropic", {"id": "c", "max_input_tokens": 200000, "max_tokens": 64000}, 200000),
+    (
+        "OpenRouter",
+        {"id": "o", "context_length": 131072, "top_provider": {"context_length": 65536}},
+        131072,
+    ),
+    ("OpenRouter, by its provider", {"id": "o", "top_provider": {"context_length": 65536}}, 65536),
+    ("Groq", {"id": "l", "context_window": 8192, "max_completion_tokens": 1024}, 8192),
+    ("vLLM", {"id": "v", "max_model_len": 32768, "root": "v", "parent": None}, 32768),
+    ("Mistral", {"id": "m", "max_context_length": 40960, "capabilities": {}}, 40960),
+    ("llama.cpp", {"id": "x", "meta": {"n_ctx": 4096, "n_ctx_train": 8192, "n_params": 1}}, 4096),
+    ("llama.cpp, before n_ctx", {"id": "x", "meta": {"n_ctx_train": 8192}}, 8192),
+    ("llama.cpp, not loaded", {"id": "x", "meta": None}, None),
+    ("OpenAI", {"id": "gpt", "object": "model", "created": 1, "owned_by": "openai"}, None),
+    ("a zero, which is no length", {"id": "x", "context_length": 0, "max_model_len": 512}, 512),
+    ("words", {"id": "x", "context_length": "large", "top_provider": [1], "meta": "?"}, None),
+    ("a fraction", {"id": "x", "context_length": 8192.0}, 8192),
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "tokens"), [case[1:] for case in CONTEXTS], ids=[case[0] for case in CONTEXTS]
+)
+def test_the_context_length_is_read_wherever_a_server_tells_it(
+    row: object, tokens: int | None
+) -> None:
+    (read,) = read_listing(json.dumps({"data": [row]}).encode()).rows
+
+    assert context_length(read.fields) == tokens
+
+
+def test_every_member_of_the_table_is_read_on_its_own() -> None:
+    for member in CONTEXT_MEMBERS:
+        outer, _, inner = member.rpartition(".")
+        row = {outer: {inner: 77}} if outer else {inner: 77}
+        (read,) = read_listing(json.dumps([{"id": "x"} | row]).encode()).rows
+
+        assert context_length(read.fields) == 77
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [(b"7", 7), (b"7.9", 7), (b"0", 0), (b"-1", 0), (b"1e400", 0), (b"9" * 40, 0), (b"9" * 5000, 0), (b'"7"', 0),
+     (b"true", 0), (b"null", 0)],
+)  # fmt: skip
+def test_a_number_is_whole_and_within_bounds(text: bytes, number: int) -> None:
+    assert whole_of(msgspec.Raw(text)) == number

@@ -12,12 +12,11 @@ from multillama.config.schema import Settings
 from multillama.control.endpoints import provider_of
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Snapshot
+from multillama.providers.listing import context_length
 from multillama.web.view import EndpointView, ModelView
 
 RECENT: Final = 50
 """Exchanges that the page shows."""
-CONTEXT_FIELDS: Final = ("context_length", "max_model_len", "context_window", "max_input_tokens")
-"""Where listings tell a context length: OpenRouter, vLLM, Groq, Anthropic."""
 
 _ROWS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STATES: Final = {True: "up", False: "down", None: "unknown"}
@@ -109,11 +108,4 @@ def _endpoint_view(endpoint: Endpoint, now: float) -> EndpointView:
 
 def _context(row: bytes | None) -> int | None:
     """Reads the context length out of a model's row."""
-    if row is None:
-        return None
-    fields = _ROWS.decode(row)
-    for name in CONTEXT_FIELDS:
-        value = bytes(fields[name]) if name in fields else b""
-        if value.isdigit() and len(value) <= 12:
-            return int(value)
-    return None
+    return None if row is None else context_length(_ROWS.decode(row))

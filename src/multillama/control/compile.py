@@ -11,20 +11,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from multillama.core.snapshot import Endpoint, Limits, Snapshot, Target, Timeouts
-from multillama.providers.listing import Row, text_of
+from multillama.providers.listing import Row, context_length, text_of, whole_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_S: Final = 253_402_300_799
 """The end of the year 9999, the last that RFC 3339 can write."""
-_LAST_WHOLE: Final = 2**53
-"""Beyond it, clients that read numbers as doubles would see another one."""
 _LATEST: Final = ":latest"
 """Ollama's default tag, which its clients leave out."""
 
-_INPUT_LIMITS: Final = (
-    "inputTokenLimit", "max_input_tokens", "context_length", "context_window", "max_model_len",
-    "max_context_length",
-)  # fmt: skip
 _OUTPUT_LIMITS: Final = (
     "outputTokenLimit", "max_output_tokens", "max_completion_tokens", "max_tokens",
 )  # fmt: skip
@@ -138,9 +132,10 @@ def _render(name: str, model: _Model) -> _Rendered:
     gemini: dict[str, object] = {"name": f"models/{name}", "displayName": title}
     if description := text_of(fields.get("description")):
         gemini["description"] = description
-    for member, known in (("inputTokenLimit", _INPUT_LIMITS), ("outputTokenLimit", _OUTPUT_LIMITS)):
-        if limit := next((n for key in known if (n := _whole(fields.get(key)))), None):
-            gemini[member] = limit
+    if into := context_length(fields):
+        gemini["inputTokenLimit"] = into
+    if out := next((n for key in _OUTPUT_LIMITS if (n := whole_of(fields.get(key)))), None):
+        gemini["outputTokenLimit"] = out
     encode = msgspec.json.encode
     return _Rendered(encode(openai), encode(anthropic), encode(gemini))
 
@@ -165,7 +160,7 @@ def _title(name: str, fields: Mapping[str, msgspec.Raw]) -> str:
 
 def _created_s(fields: Mapping[str, msgspec.Raw]) -> int:
     """Return when the model was made, seconds since 1970; 0 where its endpoint does not say."""
-    if seconds := _whole(fields.get("created")):
+    if seconds := whole_of(fields.get("created")):
         return seconds
     moment = _moment(fields, "created_at") or _moment(fields, "modified_at")
     return int((moment - _EPOCH).total_seconds()) if moment else 0
@@ -178,15 +173,6 @@ def _moment(fields: Mapping[str, msgspec.Raw], member: str) -> datetime | None:
     except msgspec.MsgspecError:
         return None
     return moment if moment and moment.tzinfo else None
-
-
-def _whole(value: msgspec.Raw | None) -> int:
-    """Return a JSON number as a whole one, 0 for anything else and beyond all bounds."""
-    try:
-        number = 0.0 if value is None else msgspec.json.decode(value, type=int | float)
-    except msgspec.MsgspecError:
-        return 0
-    return int(number) if 0 <= number <= _LAST_WHOLE else 0
 
 
 def _rfc3339(seconds: int) -> str:

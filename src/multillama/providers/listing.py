@@ -5,6 +5,7 @@ kept byte for byte. Any bytes give rows or `GatewayError("endpoint_malformed")`;
 ever raised.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -35,6 +36,21 @@ CLOUDFLARE: Final = Shape("result", "name")
 """Its `id` is a number no request understands."""
 DATABRICKS: Final = Shape("endpoints", "name")
 SHAPES: Final = (OPENAI, OLLAMA, COHERE, CLOUDFLARE, DATABRICKS)
+
+CONTEXT_MEMBERS: Final = (
+    "inputTokenLimit",  # Gemini
+    "max_input_tokens",  # Anthropic
+    "context_length",  # OpenRouter, Together
+    "context_window",  # Groq
+    "max_model_len",  # vLLM, SGLang
+    "max_context_length",  # Mistral, LM Studio
+    "meta.n_ctx",  # llama.cpp: what it was started with
+    "meta.n_ctx_train",  # llama.cpp: what the model was made for
+    "top_provider.context_length",  # OpenRouter
+)
+"""Where rows tell how many tokens fit in, the best first; what is behind a dot is a member of a member."""
+_LAST_WHOLE: Final = 2**53
+"""Beyond it, clients that read numbers as doubles would see another one."""
 
 _NAMES: Final = ("id", "name", "model", "key")
 """Where else a row may hold its name; `key` is LM Studio's own list."""
@@ -131,3 +147,33 @@ def text_of(value: msgspec.Raw | None) -> str:
         return "" if value is None else msgspec.json.decode(value, type=str)
     except msgspec.MsgspecError:
         return ""
+
+
+def whole_of(value: msgspec.Raw | None) -> int:
+    """Return a JSON number as a whole one, 0 for anything else and beyond all bounds."""
+    try:
+        number = 0.0 if value is None else msgspec.json.decode(value, type=int | float)
+    except msgspec.MsgspecError:
+        return 0
+    return int(number) if 0 <= number <= _LAST_WHOLE else 0
+
+
+def context_length(fields: Mapping[str, msgspec.Raw]) -> int | None:
+    """Return how many tokens a model takes, where its row tells.
+
+    Args:
+        fields: Of a `Row`, or of a row of our own list, which keeps them all.
+    """
+    for member in CONTEXT_MEMBERS:
+        outer, _, inner = member.rpartition(".")
+        holder = _members_of(fields.get(outer)) if outer else fields
+        if tokens := whole_of(holder.get(inner)):
+            return tokens
+    return None
+
+
+def _members_of(value: msgspec.Raw | None) -> Mapping[str, msgspec.Raw]:
+    try:
+        return {} if value is None else msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        return {}
