@@ -6,7 +6,7 @@ import pytest
 from multillama.app.view import RECENT, GatewayView
 from multillama.config.schema import Settings
 from multillama.core.record import Record
-from multillama.core.snapshot import Snapshot, Target
+from multillama.core.snapshot import Route, Snapshot, Target
 from tests.core.samples import endpoint
 
 
@@ -22,7 +22,7 @@ def view_of(*, api_key=None, rows=None, aliases=frozenset(), models=("m1",)):
     view.on_snapshot(
         Snapshot(
             endpoints=(here,),
-            routes={model: (Target(here),) for model in models},
+            routes={model: Route((Target(here),)) for model in models},
             aliases=aliases,
             rows={"openai": rows or {}},
         )

@@ -199,8 +199,12 @@ def test_a_model_on_several_endpoints_is_one_row_with_targets_in_order() -> None
     )
 
     row = json.loads(snapshot.rows["openai"]["a"])
-    assert [target.endpoint.name for target in snapshot.routes["a"]] == ["one", "two", "three"]
-    assert [target.rename for target in snapshot.routes["a"]] == [None, None, None]
+    assert [target.endpoint.name for target in snapshot.routes["a"].targets] == [
+        "one",
+        "two",
+        "three",
+    ]
+    assert [target.rename for target in snapshot.routes["a"].targets] == [None, None, None]
     assert (row["n"], row["multillama"]) == (1, {"endpoints": ["one", "two", "three"]})
     assert [m["id"] for m in json.loads(snapshot.lists["openai"])["data"]] == ["a", "b"]
 
@@ -208,7 +212,7 @@ def test_a_model_on_several_endpoints_is_one_row_with_targets_in_order() -> None
 def test_a_model_listed_twice_by_one_endpoint_has_one_target_there() -> None:
     snapshot = compiled(one=rows({"id": "a"}) + rows({"id": "a"}))
 
-    assert [target.endpoint.name for target in snapshot.routes["a"]] == ["one"]
+    assert [target.endpoint.name for target in snapshot.routes["a"].targets] == ["one"]
 
 
 def test_a_target_carries_the_endpoints_own_name() -> None:
@@ -216,13 +220,16 @@ def test_a_target_carries_the_endpoints_own_name() -> None:
         one=rows({"id": "gemini-pro"}), two=rows({"id": "models/gemini-pro"}, id_prefix="models/")
     )
 
-    assert [t.rename for t in snapshot.routes["gemini-pro"]] == [None, b'"models/gemini-pro"']
+    assert [t.rename for t in snapshot.routes["gemini-pro"].targets] == [
+        None,
+        b'"models/gemini-pro"',
+    ]
 
 
 def test_the_endpoints_own_name_is_understood_too() -> None:
     snapshot = compiled(two=rows({"id": "models/g"}, id_prefix="models/"))
 
-    assert [t.rename for t in snapshot.routes["models/g"]] == [b'"models/g"']
+    assert [t.rename for t in snapshot.routes["models/g"].targets] == [b'"models/g"']
     assert snapshot.rows["openai"]["models/g"] == snapshot.rows["openai"]["g"]
     assert [m["id"] for m in json.loads(snapshot.lists["openai"])["data"]] == ["g"]
 
@@ -230,7 +237,7 @@ def test_the_endpoints_own_name_is_understood_too() -> None:
 def test_the_latest_tag_may_be_left_out() -> None:
     snapshot = compiled(one=rows({"name": "llama3:latest"}))
 
-    assert [t.rename for t in snapshot.routes["llama3"]] == [b'"llama3:latest"']
+    assert [t.rename for t in snapshot.routes["llama3"].targets] == [b'"llama3:latest"']
     assert snapshot.aliases == {"llama3"}
     assert repr(snapshot) == "Snapshot(1 endpoints, 1 models)"
     assert snapshot.rows["openai"]["llama3"] == snapshot.rows["openai"]["llama3:latest"]
@@ -239,7 +246,7 @@ def test_the_latest_tag_may_be_left_out() -> None:
 def test_another_name_never_hides_a_model_of_that_name() -> None:
     snapshot = compiled(one=rows({"name": "llama3:latest"}), two=rows({"id": "llama3"}))
 
-    assert [t.endpoint.name for t in snapshot.routes["llama3"]] == ["two"]
+    assert [t.endpoint.name for t in snapshot.routes["llama3"].targets] == ["two"]
     assert snapshot.aliases == set()
 
 

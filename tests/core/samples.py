@@ -4,7 +4,7 @@ from typing import Any
 
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS
-from multillama.core.snapshot import Endpoint, Snapshot, Target
+from multillama.core.snapshot import Endpoint, Route, Snapshot, Target
 
 
 def endpoint(name: str = "here", **facts: Any) -> Endpoint:
@@ -26,5 +26,5 @@ def endpoint(name: str = "here", **facts: Any) -> Endpoint:
 
 def serving(*endpoints: Endpoint, model: str = "m1", **facts: Any) -> Snapshot:
     """A snapshot in which each of these endpoints serves the model."""
-    routes = {model: tuple(Target(endpoint) for endpoint in endpoints)}
+    routes = {model: Route(tuple(Target(endpoint) for endpoint in endpoints))}
     return Snapshot(endpoints=endpoints, routes=routes, **facts)

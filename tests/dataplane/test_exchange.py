@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from multillama.core.operations import BY_PATH
-from multillama.core.snapshot import Limits, Snapshot, Target
+from multillama.core.snapshot import Limits, Route, Snapshot, Target
 from multillama.dataplane.exchange import MAX_HOPS, Exchange
 from multillama.dataplane.request import Request
 from multillama.wire.parse import parse_head
@@ -119,7 +119,7 @@ def test_only_the_models_name_is_changed_where_the_endpoint_knows_it_by_another(
     stage = Stage()
     here = stage.endpoints[0]
     stage.listener.snapshot = Snapshot(
-        endpoints=(here,), routes={"m1": (Target(here, b'"meta/m-1"'),)}
+        endpoints=(here,), routes={"m1": Route((Target(here, b'"meta/m-1"'),))}
     )
 
     stage.client().send(post(b'{"x" : 1.0e+2,"model":"m1"}'))

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from multillama.core.snapshot import Target
+from multillama.core.snapshot import Route, Target
 from multillama.dataplane.exchange import outcome_of
 from multillama.errors import FAILURES, GatewayError, Origin
 from tests.dataplane.stage import STREAM, Stage, ok, post
@@ -138,7 +138,7 @@ def test_a_name_as_long_as_a_body_is_cut_in_the_record(stage, client):
 
 def test_in_flight_never_falls_below_zero(stage, client):
     here = stage.endpoints[0]
-    renamed = {"m1": (Target(here, b'"other"'),)}
+    renamed = {"m1": Route((Target(here, b'"other"'),))}
     stage.listener.snapshot = msgspec.structs.replace(stage.listener.snapshot, routes=renamed)
 
     client.send(post(b'{"model":"m1","x":nul,"y":"%b"}' % (b"y" * 20_000)))

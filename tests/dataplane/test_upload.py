@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.core.snapshot import Limits, Snapshot, Target
+from multillama.core.snapshot import Limits, Route, Snapshot, Target
 from multillama.wire.chunked import ChunkedReader
 from tests.dataplane.stage import OK, STREAM, Stage, post
 
@@ -91,7 +91,7 @@ def test_who_waits_to_be_told_is_told_to_go_on(stage, client):
 def test_the_models_name_is_changed_within_the_form_and_the_length_with_it(stage, client):
     here = stage.endpoints[0]
     stage.listener.snapshot = Snapshot(
-        endpoints=(here,), routes={"m1": (Target(here, b'"whisper-large-v3"'),)}
+        endpoints=(here,), routes={"m1": Route((Target(here, b'"whisper-large-v3"'),))}
     )
 
     client.send(upload(FORM))

@@ -11,7 +11,9 @@ async def test_a_gateway_pointed_at_itself_answers_508(server: ScriptedServer) -
     myself = f"http://127.0.0.1:{port}"
 
     async with running(myself, server.url, port=port, refresh_s=0.1) as gateway:
-        await gateway.until(lambda g: len(g.listener.snapshot.routes.get("m1", ())) == 2)
+        await gateway.until(
+            lambda g: len(g.view.models()) == 1 and len(g.view.models()[0].endpoints) == 2
+        )
         answer = await ask(port, chat())
         statuses = [record.status for record in gateway.records]
         after = await ask(port, chat(stream=True))

@@ -12,7 +12,7 @@ from typing import Any
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS
 from multillama.core.record import Record
-from multillama.core.snapshot import Endpoint, Limits, Snapshot, Target, Timeouts
+from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
 from multillama.dataplane.connect import Connector
 from multillama.dataplane.downstream import Downstream
 from multillama.dataplane.listener import Listener
@@ -177,7 +177,7 @@ def _snapshot(port: int, *, has_key: bool) -> Snapshot:
     )  # fmt: skip
     return Snapshot(
         endpoints=(endpoint,),
-        routes={"m": (Target(endpoint),)},
+        routes={"m": Route((Target(endpoint),))},
         lists={"openai": MODELS},
         rows={"openai": {"m": b'{"id":"m"}'}},
         api_key=KEY.encode() if has_key else None,

@@ -321,8 +321,8 @@ async def _list_models(settings: Settings) -> Listed:
         await discovery.first_round(60.0)
         routes = snapshots[-1].routes
         models = tuple(
-            (model, tuple(target.endpoint.name for target in targets))
-            for model, targets in routes.items()
+            (model, tuple(target.endpoint.name for target in route.targets))
+            for model, route in routes.items()
             if model not in snapshots[-1].aliases
         )
         return Listed(discovery.reports(), models)

@@ -59,10 +59,10 @@ class GatewayView:
             self._models = tuple(
                 ModelView(
                     id=model,
-                    endpoints=tuple(target.endpoint.name for target in targets),
+                    endpoints=tuple(target.endpoint.name for target in route.targets),
                     context=_context(rows.get(model)),
                 )
-                for model, targets in self._snapshot.routes.items()
+                for model, route in self._snapshot.routes.items()
                 if model not in self._snapshot.aliases
             )
         return self._models

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.core.snapshot import Endpoint, Limits, Snapshot, Target, Timeouts
+from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
 from multillama.providers.listing import Row, context_length, text_of, whole_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,10 +57,10 @@ def compile_snapshot(
     """
     models = _merged(endpoints, listings)
     rendered = {name: _render(name, model) for name, model in models.items()}
-    routes = {name: tuple(model.targets) for name, model in models.items()}
+    routes = {name: Route(tuple(model.targets)) for name, model in models.items()}
     aliases = _aliases(models)
     for alias, name in aliases.items():
-        routes[alias] = _renamed(routes[name], name)
+        routes[alias] = Route(_renamed(routes[name].targets, name))
         rendered[alias] = rendered[name]
     return Snapshot(
         endpoints=tuple(endpoints),
@@ -83,9 +83,8 @@ def _merged(
 ) -> dict[str, _Model]:
     models: dict[str, _Model] = {}
     for endpoint in endpoints:
-        same = Target(endpoint)
         for row in listings.get(endpoint.name, ()):
-            target = same if row.own is None else Target(endpoint, msgspec.json.encode(row.own))
+            target = _target(endpoint, row)
             if (model := models.get(row.id)) is None:
                 models[row.id] = _Model(row, [target])
             elif model.targets[-1].endpoint is not endpoint:
@@ -106,7 +105,20 @@ def _aliases(models: Mapping[str, _Model]) -> dict[str, str]:
 
 def _renamed(targets: tuple[Target, ...], name: str) -> tuple[Target, ...]:
     encoded = msgspec.json.encode(name)
-    return tuple(Target(target.endpoint, target.rename or encoded) for target in targets)
+    return tuple(
+        target if target.rename else msgspec.structs.replace(target, rename=encoded)
+        for target in targets
+    )
+
+
+def _target(endpoint: Endpoint, row: Row) -> Target:
+    return Target(
+        endpoint,
+        rename=None if row.own is None else msgspec.json.encode(row.own),
+        model=row.own or row.id,
+        weight=endpoint.weight,
+        tier=endpoint.tier,
+    )
 
 
 def _render(name: str, model: _Model) -> _Rendered:

@@ -21,9 +21,10 @@ def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
         GatewayError: `no_endpoint` when no endpoint is configured or none has ever listed a model;
             `model_not_found` with close matches.
     """
-    targets = snapshot.routes.get(model)
-    if targets is None:
+    route = snapshot.routes.get(model)
+    if route is None:
         raise _unknown(snapshot, model)
+    targets = route.targets
     if len(targets) == 1:
         return targets
     return sorted(targets, key=lambda target: target.endpoint.state.is_up is False)

@@ -7,6 +7,7 @@ one thing in it that moves.
 import msgspec
 
 from multillama.core.endpoints_state import EndpointState
+from multillama.core.policy import DEFAULT_POLICY, Policy
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,17 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     defaults: tuple[tuple[bytes, bytes], ...] = ()
     """Headers it needs, lower-case name and value, each sent where the client sends none of that name."""
     state: EndpointState
+    weight: float = 1.0
+    """Its share among endpoints of one tier, for `weighted` and as a factor in others."""
+    tier: int = 0
+    """Endpoints of a lower tier come first; the next is for overflow and failure."""
+    is_local: bool = False
+    """True if it never leaves this machine or network: by its address, or because it is tagged `local`."""
+    tags: frozenset[str] = frozenset()
+    max_concurrency: int | None = None
+    """Exchanges at one time, as configured; None where nobody said. What is learned stands in `state.slots`."""
+    timeouts: Timeouts | None = None
+    """Its own, where they differ from the snapshot's."""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"
@@ -74,20 +86,49 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return [("name", self.name)]
 
 
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a model on one endpoint; None is unknown, and unknown is allowed."""
+
+    context_tokens: int | None = None
+    has_vision: bool | None = None
+    has_tools: bool | None = None
+    input_price: float | None = None
+    """US dollars per million tokens."""
+    output_price: float | None = None
+
+
+NO_FACTS = ModelFacts()
+
+
 class Target(msgspec.Struct, frozen=True):
     """An endpoint and the name it knows the model by."""
 
     endpoint: Endpoint
     rename: bytes | None = None
     """The endpoint's own name of the model as a JSON string, where it differs from the public one."""
+    model: str = ""
+    """The endpoint's own name of the model: the key of what is learnt about it there (breaker, warmth)."""
+    facts: ModelFacts = NO_FACTS
+    weight: float = 1.0
+    """Its share, from the alias or the endpoint."""
+    tier: int = 0
+    """From the alias or the endpoint."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What a public name leads to."""
+
+    targets: tuple[Target, ...]
+    """In the order of preference as configured, at least one."""
+    policy: Policy = DEFAULT_POLICY
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the data plane may know."""
 
     endpoints: tuple[Endpoint, ...] = ()
-    routes: dict[str, tuple[Target, ...]] = {}
-    """Public model name to its targets, in order."""
+    routes: dict[str, Route] = {}
+    """Public model name to its route."""
     aliases: frozenset[str] = frozenset()
     """Names in `routes` that are understood but stand in no list, e.g. `llama3` for `llama3:latest`."""
     lists: dict[str, bytes] = {}

@@ -1,0 +1,43 @@
+"""What a plan is made from, and what it is: the shapes that routing, strategies and the exchange share."""
+
+from typing import NamedTuple
+
+from multillama.core.decision import Considered
+from multillama.core.snapshot import Target
+
+
+class Wishes(NamedTuple):
+    """What a client asks of routing, in `x-multillama-…` headers; empty by default."""
+
+    only: tuple[str, ...] = ()
+    """Names of endpoints that may serve it (`x-multillama-only`)."""
+    order: tuple[str, ...] = ()
+    """Names of endpoints to prefer, in this order (`x-multillama-order`)."""
+    local_only: bool = False
+    """`x-multillama-local-only: true`"""
+    session: bytes | None = None
+    """`x-multillama-session`: exchanges with the same value like the same target."""
+
+
+NO_WISHES = Wishes()
+
+
+class Needs(NamedTuple):
+    """What a request needs of a target, read from its body as far as somebody asks."""
+
+    has_images: bool = False
+    has_tools: bool = False
+    tokens: int = 0
+    """A low estimate of its input and what it asks for: a target with less context cannot serve it."""
+    blocks: tuple[int, ...] = ()
+    """Chained hashes of its messages, first to last: equal ones mean an equal prefix."""
+
+
+NO_NEEDS = Needs()
+
+
+class Plan(NamedTuple):
+    """The ordered targets chosen for one exchange."""
+
+    targets: tuple[Target, ...]
+    considered: tuple[Considered, ...] = ()
