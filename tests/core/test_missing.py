@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.core.missing import missing, suggest, wrong_method
+from multillama.core.missing import gemini_call, is_gemini_call, missing, suggest, wrong_method
 from multillama.core.operations import OPERATIONS
 
 
@@ -78,3 +78,45 @@ def test_a_long_path_is_cut_and_compared_in_no_time() -> None:
 
 def test_bytes_that_are_no_text_are_still_answered() -> None:
     assert missing("GET", "/\udcff").error.status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1beta/models/gemini-2.5-flash:generateContent",
+        "/v1/models/llama3:8b:streamGenerateContent",
+        "/v1alpha/tunedModels/x:countTokens",
+        "/v1beta/publishers/google/models/x:batchEmbedContents",
+        "/v1beta/models/imagen:predict",
+    ],
+)
+def test_a_call_of_geminis_own_dialect_is_told_what_is_served_instead(path: str) -> None:
+    error = gemini_call(path)
+
+    assert is_gemini_call("POST", path)
+    assert (error.kind, error.status) == ("not_implemented", 501)
+    assert error.text.startswith(
+        path.rpartition(":")[2] + " of Gemini's own API is not served here"
+    )
+    for operation in OPERATIONS:
+        assert f"/v1{operation.path}" in error.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/models/x:generateContent"),
+        ("POST", "/v1/models/llama3:latest"),
+        ("POST", "/v1/models/llama3:8b"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/x:generateContent"),
+    ],
+)
+def test_a_name_with_a_colon_is_no_call_of_gemini(method: str, path: str) -> None:
+    assert not is_gemini_call(method, path)
+
+
+def test_a_long_action_is_not_told_back_whole() -> None:
+    short = len(gemini_call("/v1/models/x:aB").text)
+
+    assert len(gemini_call("/v1/models/x:a" + "B" * 5000).text) < short + 50

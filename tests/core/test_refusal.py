@@ -45,6 +45,38 @@ def test_a_body_without_a_dialect_is_openais():
     assert json.loads(error_body(LOST)) == {"error": error_object(LOST)}
 
 
+def test_a_gemini_client_finds_the_shape_of_googles_apis():
+    missing = GatewayError("model_not_found", "There is none.")
+
+    body = json.loads(error_body(missing, "gemini"))
+
+    assert body["error"] == {
+        "code": 404,
+        "message": "There is none.",
+        "status": "NOT_FOUND",
+        "details": [
+            {
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "model_not_found",
+                "domain": "multillama",
+                "metadata": {"origin": "client"},
+            }
+        ],
+        "origin": "client",
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(FAILURES))
+def test_every_failure_has_a_status_in_googles_words(kind):
+    error = json.loads(error_body(GatewayError(kind, "x"), "gemini"))["error"]
+
+    assert error["code"] == FAILURES[kind].status
+    assert error["status"].replace("_", "").isupper()
+    assert (error["status"] == "INVALID_ARGUMENT") <= (
+        error["code"] not in (401, 403, 404, 429, 500, 501, 503, 504)
+    )
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_error_event_ends_whatever_was_left_unfinished(dialect):
     broken = b'data: {"choices":[{"delta":{"content":"Hel' + error_event(LOST, dialect)

@@ -176,6 +176,33 @@ def test_every_route_of_the_web_app_is_a_page():
     assert all(is_page(route.path.replace("{name}", "x").encode()) for route in routes)
 
 
+GOOGLE = b"x-goog-api-client: google-genai-sdk/3.4.0\r\n"
+
+
+@pytest.mark.parametrize("version", [b"v1", b"v1beta"])
+def test_a_call_of_google_genai_is_refused_in_its_own_shape(stage, client, version):
+    target = b"/%b/models/m1:generateContent" % version
+
+    client.send(get(target, GOOGLE, b"Content-Length: 0\r\n", method=b"POST"))
+
+    assert (client.statuses, client.error["status"]) == ([501], "UNIMPLEMENTED")
+    assert "/v1/chat/completions" in client.error["message"]
+    assert (stage.records[0].error, stage.records[0].outcome) == ("not_implemented", "refused")
+
+
+@pytest.mark.parametrize(
+    ("line", "target", "error_type"),
+    [(GOOGLE, b"/v1/models/m2", None), (b"anthropic-version: 1\r\n", b"/v1/models/m2", "error"),
+     (b"", b"/v1beta/files", None)],
+)  # fmt: skip
+def test_each_sdk_reads_the_error_in_its_own_shape(client, line, target, error_type):
+    client.send(get(target, line))
+
+    body = json.loads(client.answers()[0][1])
+    assert body.get("type") == error_type
+    assert (body["error"]["code"] == 404) is (error_type is None)
+
+
 # what all connections share
 
 

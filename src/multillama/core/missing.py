@@ -4,6 +4,7 @@ API clients with a wrong base URL land here, so the error has OpenAI's shape and
 close.
 """
 
+import re
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 
@@ -22,6 +23,11 @@ _PATH_CHARS: Final = 200
 """How much of a path is compared and repeated."""
 
 _SUGGESTIONS: Final = 3
+
+_ACTION_CHARS: Final = 40
+
+_GEMINI_CALL: Final = re.compile(r"/v1(?:alpha|beta)?/[^?]+:(?:predict|[a-z]+[A-Z][A-Za-z]*)")
+"""`/v1beta/models/NAME:generateContent` and its like."""
 
 
 class Missing(NamedTuple):
@@ -43,6 +49,22 @@ def missing(method: str, path: str) -> Missing:
         f" Did you mean {_listed(close)}?" if close else " GET / in a browser shows what there is."
     )
     return Missing(GatewayError("path_not_found", f"There is no {shown} here.{hint}"))
+
+
+def is_gemini_call(method: str, path: str) -> bool:
+    """Says whether this is a call in Gemini's own dialect, as google-genai sends it; a name may hold a colon, too."""
+    return method == "POST" and _GEMINI_CALL.fullmatch(path) is not None
+
+
+def gemini_call(path: str) -> GatewayError:
+    """Returns what to answer to a call in Gemini's own dialect."""
+    action = path.rpartition(":")[2][:_ACTION_CHARS]
+    served = ", ".join(f"/v1{operation.path}" for operation in OPERATIONS)
+    text = (
+        f"{action} of Gemini's own API is not served here; GET /v1/models is, for its clients too. Call the model"
+        f" by one of these paths instead, with an OpenAI or Anthropic client: {served}."
+    )
+    return GatewayError("not_implemented", text)
 
 
 def wrong_method(method: str, path: str, allow: tuple[str, ...]) -> Missing:

@@ -7,6 +7,10 @@ import msgspec
 from multillama.errors import GatewayError
 
 _PLAIN: Final = msgspec.json.Encoder()
+_GEMINI_STATUS: Final = {
+    401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+}  # fmt: skip
 
 
 def error_object(error: GatewayError) -> dict[str, str | None]:
@@ -23,12 +27,33 @@ def error_object(error: GatewayError) -> dict[str, str | None]:
 def error_body(error: GatewayError, dialect: str = "openai.chat") -> bytes:
     """Returns the JSON body of an error answer.
 
-    It has OpenAI's shape everywhere; where an Anthropic client reads, it is that dialect's envelope as well.
+    It has OpenAI's shape everywhere; where an Anthropic client reads, it is that dialect's envelope as well. Only
+    Gemini's own cannot be both: its `code` is the status.
+
+    Source: google.rpc.Status and ErrorInfo, AIP-193.
     """
     facts = error_object(error)
+    if dialect == "gemini":
+        return _PLAIN.encode({"error": _gemini_object(error)})
     if dialect == "anthropic.messages":
         return _PLAIN.encode({"type": "error", "error": facts})
     return _PLAIN.encode({"error": facts})
+
+
+def _gemini_object(error: GatewayError) -> dict[str, object]:
+    details = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": error.kind,
+        "domain": "multillama",
+        "metadata": {"origin": error.origin},
+    }
+    return {
+        "code": error.status,
+        "message": error.text,
+        "status": _GEMINI_STATUS.get(error.status, "INVALID_ARGUMENT"),
+        "details": [details],
+        "origin": error.origin,
+    }
 
 
 def error_event(error: GatewayError, dialect: str) -> bytes:

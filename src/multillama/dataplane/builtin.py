@@ -18,6 +18,7 @@ READY_PATHS = (b"/ready", b"/readyz")
 PAGE_PATHS = (b"/", b"/favicon.ico", b"/robots.txt")
 PAGES_BELOW = b"/multillama/"
 SUPPORTED = b"GET, HEAD, OPTIONS"
+_READS = {"openai": "openai.chat", "anthropic": "anthropic.messages", "gemini": "gemini"}
 
 
 class Answer(NamedTuple):
@@ -88,3 +89,10 @@ def listing_dialect(hints: frozenset[bytes]) -> str:
     if b"x-goog-api-key" in hints or b"x-goog-api-client" in hints:
         return "gemini"
     return "openai"
+
+
+def reads(head: Head) -> str:
+    """Says in which dialect whoever sent this head reads an error that is no operation's."""
+    if head.path.startswith((b"/v1beta/", b"/v1alpha/")):
+        return "gemini"
+    return _READS[listing_dialect(head.hints)]

@@ -9,12 +9,19 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final
 
-from multillama.core.missing import missing
+from multillama.core.missing import gemini_call, is_gemini_call, missing
 from multillama.core.operations import BY_PATH
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
 from multillama.core.snapshot import Snapshot
-from multillama.dataplane.builtin import SUPPORTED, Answer, answer_builtin, is_builtin, is_page
+from multillama.dataplane.builtin import (
+    SUPPORTED,
+    Answer,
+    answer_builtin,
+    is_builtin,
+    is_page,
+    reads,
+)
 from multillama.dataplane.downstream import Downstream
 from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.pool import Pool
@@ -120,9 +127,9 @@ class Listener:
             self._hand_over(connection.transport, raw + connection.leave())
             return
         operation = BY_PATH.get(path)
-        if operation is None and not is_builtin(path) and path != b"*":
-            stray = missing(method.decode(), path.decode("latin-1")).error
-            answer = Answer("-", stray.status, error_body(stray), stray)
+        stray = _stray(head) if operation is None else None
+        if stray is not None:
+            answer = Answer("-", stray.status, error_body(stray, reads(head)), stray)
             self._answer(connection, head, length, answer, b"")
             return
         allowed = b"allow: %b\r\n" % (SUPPORTED if operation is None else b"POST, OPTIONS")
@@ -138,7 +145,7 @@ class Listener:
             answer = answer_builtin(head, self.snapshot)
         except GatewayError as error:
             lines = {405: allowed, 401: b"www-authenticate: Bearer\r\n"}.get(error.status, b"")
-            answer = Answer("-", error.status, error_body(error), error)
+            answer = Answer("-", error.status, error_body(error, reads(head)), error)
             self._answer(connection, head, length, answer, lines)
         else:
             self._answer(connection, head, length, answer, b"")
@@ -176,6 +183,16 @@ class Listener:
         )  # fmt: skip
         if not may_stay:
             connection.hang_up(hard=False)
+
+
+def _stray(head: Head) -> GatewayError | None:
+    """Returns what to answer to a path that is neither an operation nor built in."""
+    method, path = head.method.decode(), head.path.decode("latin-1")
+    if is_gemini_call(method, path):
+        return gemini_call(path)
+    if is_builtin(head.path) or head.path == b"*":
+        return None
+    return missing(method, path).error
 
 
 def _reraise(error: BaseException) -> None:
