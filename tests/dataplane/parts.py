@@ -1,6 +1,7 @@
 """A data plane without sockets and without a clock: transports that are lists, a loop that is turned by hand."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -67,9 +68,15 @@ class FakeHandle:
 class FakeSocket:
     def __init__(self) -> None:
         self.options: list[tuple[Any, ...]] = []
+        self.tcp_state = 1
+        """As Linux numbers it; 1 is established."""
 
     def setsockopt(self, *option: Any) -> None:
         self.options.append(option)
+
+    def getsockopt(self, *option: Any) -> bytes:
+        assert option == (socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return bytes([self.tcp_state])
 
 
 class FakeTransport(asyncio.Transport):

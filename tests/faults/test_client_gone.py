@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from multillama.dataplane.presence import LOOK_S
 from multillama.testing.behaviours import ENDLESS, HANG, Behaviour
 from multillama.testing.server import ScriptedServer
 from tests.faults.client import Client, chat, connected, post
@@ -162,6 +163,39 @@ async def test_while_it_does_not_read(patient: Running, server: ScriptedServer) 
 
     assert took_s < AT_ONCE_S
     await assert_cancelled(patient)
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_with_unread_requests_behind(
+    patient: Running, server: ScriptedServer, stream: bool, how: str
+) -> None:
+    server.next(Behaviour(events=ENDLESS, stepwise=True) if stream else HANG)
+
+    async with connected(patient.port) as client:
+        client.send(chat(stream=stream) + b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n" * 3000)
+        await server.until(lambda s: bool(s.calls) and s.calls[0].complete)
+        if stream:
+            await server.step()
+            await client.read_until(b'"word "')
+        await patient.until(lambda g: all(c.is_read_paused for c in g.listener.connections))
+        took_s = await leave(client, server, how)
+
+    assert took_s < AT_ONCE_S + 3 * LOOK_S
+    await assert_cancelled(patient)
+
+
+async def test_in_an_upload_that_its_endpoint_does_not_take(server: ScriptedServer) -> None:
+    server.next(Behaviour(early=True, held=True))
+    settings = PATIENT | {"send_timeout_s": 5.0}
+    async with running(server.url, **settings) as gateway, connected(gateway.port) as client:
+        client.send(upload(20_000_000))
+        await gateway.until(lambda g: any(c.is_read_paused for c in g.listener.connections))
+        client.close("reset")
+        record = await gateway.record()
+
+    assert (record.outcome, record.error) == ("cancelled", "client_gone")
+    assert record.total_ms < 3000
 
 
 async def test_in_the_middle_of_its_request(patient: Running, server: ScriptedServer) -> None:

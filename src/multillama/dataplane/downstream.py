@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from multillama.core.operations import BY_PATH
 from multillama.dataplane.exchange import Exchange
+from multillama.dataplane.presence import CONTINUE, Presence
 from multillama.dataplane.request import Request
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
@@ -31,13 +32,8 @@ MAX_QUEUED_BYTES: Final = 64 * 1024
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 LINGER_S: Final = 1.0
 """How long bytes of a refused request are read and dropped, so that its client can read the answer."""
-PROBES_S: Final = (0.02, 0.03, 0.05, 0.1, 0.3)
-"""After a client's FIN, between probes: whichever way its reset has to come, we look soon after it is here."""
-PROBE_S: Final = 5.0
-"""Between later probes."""
 RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER for zero seconds: closing sends a reset."""
-CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 # What the bytes that come in are. Plain numbers: an enum's members cost a look-up each, eight times a request.
@@ -53,9 +49,9 @@ class Downstream(asyncio.Protocol):
     """A client's connection."""
 
     __slots__ = (
-        "_exchange", "_is_half_closed", "_is_pumping", "_is_read_paused", "_is_write_paused",
-        "_listener", "_memo", "_mode", "_must_close", "_partial", "_probes", "_queued", "_request",
-        "_timers", "deadline", "has_http_11", "is_head", "watched", "transport", "write",
+        "_exchange", "_is_half_closed", "_is_pumping", "_is_write_paused",
+        "_listener", "_memo", "_mode", "_must_close", "_partial", "_presence", "_queued", "_request",
+        "_timers", "deadline", "has_http_11", "is_head", "is_read_paused", "watched", "transport", "write",
     )  # fmt: skip
 
     write: Callable[[bytes], None]
@@ -73,10 +69,10 @@ class Downstream(asyncio.Protocol):
         self._partial: PartialHead | None = None
         self._memo = listener.memo
         self._is_pumping = False
-        self._is_read_paused = False
+        self.is_read_paused = False
         self._is_write_paused = False
         self._is_half_closed = False
-        self._probes = 0
+        self._presence: Presence | None = None
         # the request
         self._request: Request | None = None
         self._exchange: Exchange | None = None
@@ -98,6 +94,7 @@ class Downstream(asyncio.Protocol):
         self._timers.forget(self)
         self._mode = LINGER
         self._queued = b""
+        self._presence = None  # it knows this connection: a circle
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.cancel()
@@ -115,17 +112,8 @@ class Downstream(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or self._mode != BUSY:
             return False  # between requests, or in the middle of one: nothing will follow
-        attempt = exchange.attempt
-        if attempt is not None and attempt.is_committed:
-            # Nobody half-closes while it reads, and a reader that left must not cost tokens.
-            self.transport.abort()
-            exchange.cancel()
-            return False
-        # A FIN may be a client that left, or one that has said all and waits (RFC 9112 §9.6 allows it). Only the
-        # answer to a write tells: an interim response is legal at any time, and a closed peer resets.
-        self._is_half_closed = True
-        self._probe()
-        return True
+        self._is_half_closed = self._watch().on_fin()
+        return self._is_half_closed
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
@@ -145,8 +133,6 @@ class Downstream(asyncio.Protocol):
     def on_deadline(self) -> None:
         if self._is_write_paused or self._mode == LINGER:
             self.transport.abort()
-        elif self._mode == BUSY:
-            self._probe()
         elif self._mode == BODY and self._exchange is not None:
             seconds = self._listener.snapshot.timeouts.body_s
             text = f"The request body stopped coming: nothing for {seconds:g} s."
@@ -158,20 +144,10 @@ class Downstream(asyncio.Protocol):
         else:
             self.close()
 
-    def _probe(self) -> None:
-        if self._exchange is None or self.transport.is_closing():
-            return
-        attempt = self._exchange.attempt
-        if attempt is not None and attempt.is_committed:
-            return  # an interim response within the answer would spoil it, and its own bytes tell as well
-        if self.has_http_11:
-            self.write(CONTINUE)
-        if self._probes < len(PROBES_S):
-            # Sooner than the wheel can: nobody should generate for a client that has left.
-            self._timers.call_later(PROBES_S[self._probes], self._probe)
-        else:
-            self._wait(PROBE_S)
-        self._probes += 1
+    def _watch(self) -> Presence:
+        if self._presence is None:
+            self._presence = Presence(self, self._timers)
+        return self._presence
 
     def _wait(self, seconds: float) -> None:
         """Sets the deadline; while the client takes no bytes, the one that `pause_writing` has set stays."""
@@ -290,9 +266,10 @@ class Downstream(asyncio.Protocol):
         self.hang_up(hard=False)
 
     def _pause_reading(self) -> None:
-        if not self._is_read_paused and not self.transport.is_closing():
-            self._is_read_paused = True
+        if not self.is_read_paused and not self.transport.is_closing():
+            self.is_read_paused = True
             self.transport.pause_reading()
+            self._watch().on_read_paused()
             if self._mode == BODY:
                 self._wait(NEVER)  # not the client is late now
 
@@ -300,8 +277,8 @@ class Downstream(asyncio.Protocol):
         request = self._request
         if len(self._queued) > MAX_QUEUED_BYTES or (request is not None and request.is_full):
             return
-        if self._is_read_paused and not self.transport.is_closing():
-            self._is_read_paused = False
+        if self.is_read_paused and not self.transport.is_closing():
+            self.is_read_paused = False
             self.transport.resume_reading()
             if self._mode == BODY:
                 self._wait(self._listener.snapshot.timeouts.body_s)
@@ -379,8 +356,12 @@ class Downstream(asyncio.Protocol):
         else:
             self._mode = HEAD
             self._wait(self._listener.snapshot.timeouts.keep_alive_s)
-            if self._queued or self._is_half_closed or self._is_read_paused:
+            if self._queued or self._is_half_closed or self.is_read_paused:
                 self._pump()
+
+    @property
+    def running(self) -> Exchange | None:
+        return self._exchange
 
     # --- what the listener does --------------------------------------------------------------
 

@@ -117,6 +117,10 @@ class Exchange:
             self.attempt.cancel()
         self.wake()
 
+    @property
+    def has_begun_to_answer(self) -> bool:
+        return self.attempt is not None and self.attempt.is_committed
+
     # --- the life ----------------------------------------------------------------------------
 
     async def _run(self) -> None:
