@@ -15,11 +15,14 @@ class Clock:
         return self.now
 
 
-def request(host: str = "localhost:3000", *, scheme: str = "http", **headers: str) -> Request:
+def request(
+    host: str = "localhost:3000", *, scheme: str = "http", client: str = "127.0.0.1", **headers: str
+) -> Request:
     raw = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return Request(
         {
             "type": "http",
+            "client": (client, 50000),
             "method": "GET",
             "path": "/",
             "scheme": scheme,
@@ -116,7 +119,7 @@ def test_without_the_key_nothing_is_shown(headers: dict[str, str]) -> None:
 
 def test_a_session_gets_in_until_it_is_closed() -> None:
     guard = Guard(FakeView(key="right"))
-    asked = request(cookie=f"multillama_session_3000={guard.log_in('right')}")
+    asked = request(cookie=f"multillama_session_3000={guard.log_in(request(), 'right')}")
 
     before = refusal(guard, asked)
     guard.log_out(asked)
@@ -126,7 +129,7 @@ def test_a_session_gets_in_until_it_is_closed() -> None:
 
 def test_a_cookie_of_the_gateway_next_door_is_not_ours() -> None:
     guard = Guard(FakeView(key="right"))
-    session = guard.log_in("right")
+    session = guard.log_in(request(), "right")
 
     assert not guard.is_known(
         request("localhost:4000", cookie=f"multillama_session_3000={session}")
@@ -135,7 +138,7 @@ def test_a_cookie_of_the_gateway_next_door_is_not_ours() -> None:
 
 def test_a_wrong_key_opens_nothing() -> None:
     with pytest.raises(GatewayError) as refused:
-        Guard(FakeView(key="right")).log_in("wrong")
+        Guard(FakeView(key="right")).log_in(request(), "wrong")
 
     assert refused.value.kind == "invalid_api_key"
 
@@ -147,12 +150,35 @@ def test_guessing_ends_after_ten_tries_even_for_the_right_key() -> None:
 
     for candidate in ["wrong"] * 10 + ["right"]:
         with pytest.raises(GatewayError) as refused:
-            guard.log_in(candidate)
+            guard.log_in(request(), candidate)
         kinds.append(refused.value.kind)
     clock.now += 60
 
     assert kinds == ["invalid_api_key"] * 10 + ["too_many_tries"]
-    assert guard.log_in("right")
+    assert guard.log_in(request(), "right")
+
+
+def test_a_stranger_who_guesses_locks_nobody_else_out() -> None:
+    guard = Guard(FakeView(key="right"), clock=Clock())
+    kinds = []
+
+    for _ in range(11):
+        with pytest.raises(GatewayError) as refused:
+            guard.log_in(request(client="203.0.113.9"), "wrong")
+        kinds.append(refused.value.kind)
+
+    assert kinds[-1] == "too_many_tries"
+    assert guard.log_in(request(client="192.168.0.7"), "right")
+
+
+def test_who_has_no_address_has_a_budget_too() -> None:
+    guard = Guard(FakeView(key="right"), clock=Clock())
+    asked = request(authorization="Bearer no")
+    asked.scope["client"] = None
+
+    kinds = [refusal(guard, asked) for _ in range(11)]
+
+    assert kinds == ["invalid_api_key"] * 10 + ["too_many_tries"]
 
 
 def test_a_program_that_guesses_locks_nobody_out_of_the_form() -> None:
@@ -161,7 +187,7 @@ def test_a_program_that_guesses_locks_nobody_out_of_the_form() -> None:
     kinds = [refusal(guard, request(authorization="Bearer no")) for _ in range(11)]
 
     assert kinds[-1] == "too_many_tries"
-    assert guard.log_in("right")
+    assert guard.log_in(request(), "right")
 
 
 @pytest.mark.parametrize(

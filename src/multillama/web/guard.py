@@ -88,13 +88,13 @@ class Guard:
         """Says whether the page is open to all, or this browser has a session."""
         return not self._view.needs_key() or self._sessions.is_open(_session_of(request))
 
-    def log_in(self, candidate: str) -> str:
+    def log_in(self, request: Request, candidate: str) -> str:
         """Opens a session for the right key.
 
         Raises:
             GatewayError: `invalid_api_key`, `too_many_tries`.
         """
-        self._try_key(candidate, self._form_tries)
+        self._try_key(request, candidate, self._form_tries)
         return self._sessions.open()
 
     def log_out(self, request: Request) -> None:
@@ -108,17 +108,18 @@ class Guard:
                 "This page asks for the gateway's key: sign in at /multillama/login, or send it as "
                 "'Authorization: Bearer <key>'.",
             )
-        self._try_key(candidate, self._header_tries)
+        self._try_key(request, candidate, self._header_tries)
 
-    def _try_key(self, candidate: str, tries: Tries) -> None:
-        wait_s = tries.wait_s()
+    def _try_key(self, request: Request, candidate: str, tries: Tries) -> None:
+        address = request.client.host if request.client else ""
+        wait_s = tries.wait_s(address)
         if wait_s > 0:
             raise GatewayError(
                 "too_many_tries",
                 f"Too many wrong keys. Wait {int(wait_s) + 1} seconds, then try again.",
             )
         if not self._view.is_key(candidate):
-            tries.on_bad()
+            tries.on_bad(address)
             raise GatewayError(
                 "invalid_api_key", "This is not the gateway's key (the one given with --api-key)."
             )

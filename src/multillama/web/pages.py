@@ -137,7 +137,7 @@ class Pages:
     async def _open_session(self, request: Request) -> Response:
         """Answers with a session, or with the form that says itself what is wrong."""
         try:
-            session = self._guard.log_in(await _form_value(request, "key"))
+            session = self._guard.log_in(request, await _form_value(request, "key"))
         except GatewayError as error:
             answer: Response = self._page("login.html", error.status, error=error.text)
             answer.headers.update(refusal_headers(error))
