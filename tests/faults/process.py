@@ -41,12 +41,20 @@ class Program:
 
     async def end(self, timeout_s: float = 5.0) -> tuple[int, list[dict[str, Any]]]:
         """Waits for its end; returns its exit status and the lines of its log that tell of exchanges."""
+        status, exchanges, _ = await self.end_with_events(timeout_s)
+        return status, exchanges
+
+    async def end_with_events(
+        self, timeout_s: float = 5.0
+    ) -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
+        """Is `end`, and returns the other lines of the log as well."""
         out, err = await asyncio.wait_for(self.process.communicate(), timeout_s)
         assert b"Traceback" not in err + out, (err + out).decode()
         events = [json.loads(line) for line in out.splitlines()]
         exchanges = [event for event in events if event["event"] == "exchange"]
         assert self.process.returncode is not None
-        return self.process.returncode, exchanges
+        others = [event for event in events if event["event"] != "exchange"]
+        return self.process.returncode, exchanges, others
 
 
 @asynccontextmanager

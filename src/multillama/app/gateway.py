@@ -51,6 +51,8 @@ __all__ = [
 
 FIRST_ROUND_S = 5.0
 """How long the start-up table waits for slow endpoints."""
+HURRIED_LOG_S = 0.3
+"""How long the log may take when a second signal has come."""
 DETECT_TIMEOUTS = Timeouts(connect_s=0.5, first_byte_s=2.0, idle_s=2.0)
 
 
@@ -166,7 +168,12 @@ class Gateway:
     async def drain(self) -> None:
         """Stops accepting and lets what runs finish, bounded."""
         self._close_pages()
-        await self.listener.drain(self.settings.drain_s)
+        running, seconds = self.listener.running, self.settings.drain_s
+        text = f"draining: {_exchanges(running)} running, at most {seconds:g} s"
+        self.log.event("draining", text, running=running, drain_s=seconds)
+        cut = await self.listener.drain(seconds)
+        text = f"drained: {_exchanges(cut)} cut off"
+        self.log.event("drained", text, is_warning=cut > 0, cut=cut)
 
     def _publish(self, snapshot: Snapshot) -> None:
         snapshot = msgspec.structs.replace(snapshot, bound=self.settings.host)
@@ -258,7 +265,7 @@ def serve(
     on_listening: Callable[[str], None],
     on_started: Callable[[Started], None],
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then lets what runs finish; a second one ends it at once.
+    """Serves until SIGTERM or SIGINT, then lets what runs finish; a second one ends that at once.
 
     Args:
         settings: All of them.
@@ -278,9 +285,10 @@ async def _serve(
     stopped = asyncio.Event()
 
     def stop() -> None:
-        if stopped.is_set():
-            os._exit(1)  # the second signal: now, whatever hangs
-        stopped.set()
+        if not stopped.is_set():
+            stopped.set()
+        elif not gateway.listener.hurry():
+            os._exit(1)  # now, whatever hangs
 
     async with Gateway(settings) as gateway:
         on_stop(stop)
@@ -288,6 +296,9 @@ async def _serve(
         gateway.tasks.spawn(_tell(gateway, on_started), name="start-up table")
         await stopped.wait()
         await gateway.drain()
+        if gateway.listener.is_hurried:
+            gateway.log.flush(HURRIED_LOG_S)
+            os._exit(1)  # not even a name that is being looked up is waited for
 
 
 async def _tell(gateway: Gateway, on_started: Callable[[Started], None]) -> None:
@@ -349,6 +360,10 @@ async def _detect(environ: Mapping[str, str], own_port: int | None) -> Detected:
     finally:
         await calling.close()
     return Detected(tuple(item.setting for item in found), tuple(item.line for item in found))
+
+
+def _exchanges(count: int) -> str:
+    return "1 exchange is" if count == 1 else f"{count} exchanges are"
 
 
 def _no_pages() -> None:

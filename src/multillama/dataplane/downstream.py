@@ -375,5 +375,9 @@ class Downstream(asyncio.Protocol):
         return queued
 
     @property
+    def is_ending(self) -> bool:
+        return self._mode == LINGER
+
+    @property
     def is_idle(self) -> bool:
         return self._mode == HEAD and (self._partial is None or self._partial.is_empty)

@@ -62,6 +62,11 @@ class _Pause:
 
 PAUSE: Final = _Pause()
 NO_USAGE: Final = Usage()
+_LINES: Final = {
+    "invalid_api_key": b"www-authenticate: Bearer\r\n",
+    "shutting_down": b"retry-after: 1\r\n",
+}
+"""Header lines of our error answers."""
 
 
 class Exchange:
@@ -74,7 +79,8 @@ class Exchange:
     attempt: Attempt | None = None
     _attempts: int = 0
     _tried: tuple[str, ...] = ()
-    _is_cancelled: bool = False
+    _stopped: tuple[str, str] | None = None
+    """Kind and text of a failure that has come from outside."""
     _is_running: bool = False
     _coroutine: Coroutine[Any, Any, None] | None = None
 
@@ -112,9 +118,14 @@ class Exchange:
 
     def cancel(self) -> None:
         """The client is gone."""
-        self._is_cancelled = True
+        self._stopped = ("client_gone", "The client left before the answer was complete.")
         if self.attempt is not None:
             self.attempt.cancel()
+        self.wake()
+
+    def end(self, kind: str, text: str) -> None:
+        """Ends it with this failure, which the client is told as far as it still can be."""
+        self._stopped = (kind, text)
         self.wake()
 
     @property
@@ -180,10 +191,10 @@ class Exchange:
         """Looks whether there is still something to do.
 
         Raises:
-            GatewayError: `client_gone`, or why the rest of the request will never come.
+            GatewayError: Why it was ended, or why the rest of the request will never come.
         """
-        if self._is_cancelled:
-            raise GatewayError("client_gone", "The client left before the answer was complete.")
+        if self._stopped is not None:
+            raise GatewayError(*self._stopped)
         if self.request.failure is not None:
             raise self.request.failure
 
@@ -270,8 +281,7 @@ class Exchange:
             status = error.status
             body = error_body(error, self.operation.dialect)
             lines = b"x-request-id: %b\r\n" % self.id.encode()
-            if status == 401:
-                lines += b"www-authenticate: Bearer\r\n"
+            lines += _LINES.get(error.kind, b"")
             self.caller.answer(status, body, lines)
         self._record(error, None, status=status, own_bytes=len(body))
         self.body = b""

@@ -22,10 +22,10 @@ from multillama.dataplane.builtin import (
     is_page,
     reads,
 )
-from multillama.dataplane.downstream import Downstream
+from multillama.dataplane.downstream import LINGER_S, Downstream
 from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.pool import Pool
-from multillama.dataplane.timers import Timers
+from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
 from multillama.wire.heads import Head, HeadMemo
 
@@ -34,6 +34,8 @@ HandOver = Callable[[asyncio.Transport, bytes], None]
 
 POLL_S: Final = 0.02
 """How often a drain looks whether all exchanges are over."""
+HURRY_S: Final = 0.1
+"""How long the last bytes may take to leave when the operator is in a hurry."""
 
 
 class Listener:
@@ -62,6 +64,10 @@ class Listener:
         self.memo = HeadMemo()
         """The newest head that was read in full; what a new connection compares its first one with."""
         self.is_draining = False
+        self.is_hurried = False
+        """True if a drain was not waited for."""
+        self._may_hurry = True
+        self._until = NEVER
         self._hand_over = hand_over
         self._id_prefix = id_prefix
         self._count = 0
@@ -76,20 +82,48 @@ class Listener:
             server = await loop.create_server(lambda: Downstream(self), sock=sock, backlog=4096)
             self._servers.append(server)
 
-    async def drain(self, limit_s: float) -> None:
-        """Stops accepting, lets running exchanges finish, then ends what is left after `limit_s`."""
+    @property
+    def running(self) -> int:
+        """How many exchanges run."""
+        return sum(connection.running is not None for connection in self.connections)
+
+    async def drain(self, limit_s: float) -> int:
+        """Stops accepting, lets running exchanges finish, then ends what is left after `limit_s`.
+
+        Returns:
+            How many exchanges were cut off.
+        """
         self.is_draining = True
         for server in self._servers:
             server.close()
-        until = self.now() + limit_s
+        self._until = min(self._until, self.now() + limit_s)
+        await self._close_idle()
+        cut = sum(_cut(connection) for connection in list(self.connections))
+        # What they are told must leave, and what they still send must not reset it.
+        self._until = self.now() + (HURRY_S if self.is_hurried else LINGER_S)
+        await self._close_idle()
+        self._may_hurry = False
+        self.abort()
+        return cut
+
+    async def _close_idle(self) -> None:
+        """Closes connections as they become idle, until none is left or it is time."""
         while self.connections:
             for connection in list(self.connections):
                 if connection.is_idle:
                     connection.close()
-            if self.now() >= until:
-                break
+            if self.now() >= self._until:
+                return
             await asyncio.sleep(POLL_S)
-        self.abort()
+
+    def hurry(self) -> bool:
+        """Lets a drain wait no more; says False if it does not any more anyway."""
+        if not self._may_hurry:
+            return False
+        self._may_hurry = False
+        self.is_hurried = True
+        self._until = self.now()
+        return True
 
     def abort(self) -> None:
         """Stops accepting and ends all connections now."""
@@ -193,6 +227,20 @@ def _stray(head: Head) -> GatewayError | None:
     if is_builtin(head.path) or head.path == b"*":
         return None
     return missing(method, path).error
+
+
+def _cut(connection: Downstream) -> int:
+    """Ends what a connection does; returns how many exchanges that cut off."""
+    cut = 0
+    text = "The gateway is shutting down and could not wait for the end of this answer. Try again."
+    while (exchange := connection.running) is not None:
+        exchange.end("shutting_down", text)
+        cut += 1
+        if connection.running is exchange:
+            break  # it has failed at its own end
+    if not connection.is_ending:
+        connection.close()
+    return cut
 
 
 def _reraise(error: BaseException) -> None:
