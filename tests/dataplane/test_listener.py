@@ -313,8 +313,11 @@ async def test_a_drain_has_an_end(stage, connect):
     await stage.listener.drain(0)
     answer = await reader.read()
 
-    assert b"\r\n0\r\n\r\n" not in answer
-    assert [record.outcome for record in stage.records] == ["cancelled"]
+    assert b'"code":"shutting_down"' in answer
+    assert answer.endswith(b"\r\n0\r\n\r\n")
+    assert [(record.outcome, record.error) for record in stage.records] == [
+        ("truncated", "shutting_down")
+    ]
 
 
 async def test_a_drain_lets_an_answer_of_the_same_turn_out():

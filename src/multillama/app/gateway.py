@@ -169,11 +169,13 @@ class Gateway:
         """Stops accepting and lets what runs finish, bounded."""
         self._close_pages()
         running, seconds = self.listener.running, self.settings.drain_s
-        text = f"draining: {_exchanges(running)} running, at most {seconds:g} s"
-        self.log.event("draining", text, running=running, drain_s=seconds)
+        if running:
+            text = f"draining: {_exchanges(running)} running, at most {seconds:g} s"
+            self.log.event("draining", text, running=running, drain_s=seconds)
         cut = await self.listener.drain(seconds)
-        text = f"drained: {_exchanges(cut)} cut off"
-        self.log.event("drained", text, is_warning=cut > 0, cut=cut)
+        if running:
+            text = f"drained: {_exchanges(cut)} cut off"
+            self.log.event("drained", text, is_warning=cut > 0, cut=cut)
 
     def _publish(self, snapshot: Snapshot) -> None:
         snapshot = msgspec.structs.replace(snapshot, bound=self.settings.host)
