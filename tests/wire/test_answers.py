@@ -1,8 +1,11 @@
 import pytest
 
 from multillama.wire.answers import (
+    LONGEST_KNOWN,
     MAX_FIELDS,
+    MAX_KNOWN,
     STATUS_LINES,
+    AnswerReader,
     own_head,
     status_line,
 )
@@ -145,6 +148,45 @@ def test_the_endpoints_request_id_is_kept_and_noted(name):
 
     assert (head.has_request_id, lines_of(head)) == (True, name + b": req_1\r\n")
     assert not read_head((b"request-id", b"req_1")).has_request_id
+
+
+def test_a_head_that_comes_again_is_sorted_the_same_way_on_every_connection():
+    known = {}
+    raw = answer(
+        (b"Server", b"x"),
+        (b"Content-Type", b"text/event-stream"),
+        (b"X-Request-Id", b"req_1"),
+        (b"Transfer-Encoding", b"chunked"),
+        (b"Set-Cookie", b"a=b"),
+        (b"Connection", b"X-Hop"),
+        (b"X-Hop", b"c"),
+        body=b"0\r\n\r\n",
+    )
+
+    def facts():
+        reader = AnswerReader(known)
+        reader.feed(raw)
+        head = reader.head
+        return lines_of(head), head.is_event_stream, head.has_request_id, head.chunked, head.length
+
+    first, again = facts(), facts()
+
+    lines = b"Server: x\r\nContent-Type: text/event-stream\r\nX-Request-Id: req_1\r\n"
+    assert first == again == (lines, True, True, True, None)
+
+
+def test_known_lines_are_few_and_short():
+    known = {}
+    reader = AnswerReader(known)
+
+    for number in range(2 * MAX_KNOWN):
+        long = b"x" * LONGEST_KNOWN
+        fields = [(b"X-Id", b"%d" % number), (b"X-Long", long), (b"Content-Length", b"0")]
+        reader.feed(answer(*fields))
+        reader.reset()
+
+    assert len(known) == MAX_KNOWN
+    assert max(map(len, known)) <= LONGEST_KNOWN
 
 
 @pytest.mark.parametrize(

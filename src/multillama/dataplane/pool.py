@@ -26,13 +26,15 @@ BUFFER_BYTES: Final = 256 * 1024
 class Origin:
     """Scheme, host and port of an endpoint, and the idle connections to it."""
 
-    __slots__ = ("_idle", "open", "outbox", "timeouts", "timers")
+    __slots__ = ("_idle", "answer_lines", "open", "outbox", "timeouts", "timers")
 
     def __init__(self, timers: Timers, timeouts: Timeouts) -> None:
         self.timers = timers
         self.timeouts = timeouts
         self.outbox = Outbox(timers.call_soon)
         self._idle: dict[Upstream, None] = {}
+        self.answer_lines: dict[bytes, int] = {}
+        """Header lines of its answers, and what is done with each; see `AnswerReader`."""
         self.open: set[Upstream] = set()
 
     def take(self) -> Upstream | None:

@@ -49,7 +49,7 @@ class Upstream(asyncio.Protocol):
     def __init__(self, origin: "Origin") -> None:
         self._origin = origin
         self._timers = origin.timers
-        self._reader = AnswerReader()
+        self._reader = AnswerReader(origin.answer_lines)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
         self.watched = NEVER
         self.deadline = NEVER

@@ -23,30 +23,28 @@ STATUS_LINES: Final[dict[int, bytes]] = {
     if status >= 200
 } | {529: b"HTTP/1.1 529 Overloaded\r\n", 499: b"HTTP/1.1 499 Client Closed Request\r\n"}
 
+# What is done with a header line. Plain numbers, as each answer has many lines.
 _FORWARD: Final = 0
-_LENGTH: Final = 1
-_CODING: Final = 2
-_TYPE: Final = 3
-_CONNECTION: Final = 4
-_ID: Final = 5
+_EVENTS: Final = 1
+"""Forwarded, and tells that events follow."""
+_ID: Final = 2
+"""Forwarded, and is the endpoint's name for the request."""
+_CHUNKED: Final = 3
+_LENGTH: Final = 4
+_NAMING: Final = 5
+"""A `connection` that names other fields."""
 _DROP: Final = 6
-_NAMES: Final = {
-    b"content-length": _LENGTH,
-    b"transfer-encoding": _CODING,
-    b"content-type": _TYPE,
-    b"connection": _CONNECTION,
-    b"x-request-id": _ID,
-    **dict.fromkeys(
-        (
-            b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
-            b"te", b"trailer", b"upgrade",  # hop by hop
-            b"set-cookie", b"strict-transport-security", b"alt-svc", b"clear-site-data",  # for our origin
-            b"x-multillama-endpoint", b"x-multillama-id",  # ours: a gateway behind us has set its own
-        ),
-        _DROP,
-    ),
-}  # fmt: skip
-_ROLES: Final = _NAMES | {name.title(): role for name, role in _NAMES.items()}
+_DROPPED: Final = frozenset(
+    (
+        b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
+        b"te", b"trailer", b"upgrade",  # hop by hop
+        b"set-cookie", b"strict-transport-security", b"alt-svc", b"clear-site-data",  # for our origin
+        b"x-multillama-endpoint", b"x-multillama-id",  # ours: a gateway behind us has set its own
+    )
+)  # fmt: skip
+MAX_KNOWN: Final = 128
+"""Header lines that are kept for one endpoint, about 15 kB."""
+LONGEST_KNOWN: Final = 256
 
 
 class AnswerHead:
@@ -77,11 +75,16 @@ class AnswerReader:
     """Reads the answers of one connection, one after another."""
 
     __slots__ = (
-        "_head_bytes", "_interim", "_named", "_parser", "_partial", "_whole_parts", "error", "has_begun",
-        "has_extra", "head", "is_complete", "may_stay", "on_body", "parts",
+        "_head_bytes", "_interim", "_known", "_naming", "_parser", "_partial", "has_begun", "has_extra", "head",
+        "is_complete", "may_stay", "on_body", "parts",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, known: dict[bytes, int] | None = None) -> None:
+        """Takes the header lines that are known already; all connections to one endpoint may share them.
+
+        An endpoint repeats most lines in every answer, and what is done with a line depends on nothing else.
+        """
+        self._known = {} if known is None else known
         self.parts: list[bytes] = []
         """Body bytes, unframed, that nobody has taken yet. Empty it in place."""
         self.on_body = self.parts.append
@@ -97,21 +100,16 @@ class AnswerReader:
         """True from the first byte."""
         self.has_extra = False
         """True if bytes came after the answer: they must never be taken for the next one."""
-        self.error = ""
         self._head_bytes = b""
-        self._named: frozenset[bytes] = frozenset()
         self._interim = 0
-        self._whole_parts = 0
+        self._naming: list[bytes] = []
 
     def reset(self) -> None:
         """Makes ready for the next answer, after one that was whole and left nothing behind."""
         self.head = None
-        self.is_complete = False
-        self.has_begun = False
+        self.is_complete = self.has_begun = False
+        self._interim = 0
         self.parts.clear()
-        if self._interim or self._named:
-            self._interim = 0
-            self._named = frozenset()
 
     def feed(self, data: bytes) -> None:
         """Takes received bytes; look at `head`, `parts` and `is_complete` afterwards.
@@ -122,7 +120,7 @@ class AnswerReader:
         if self.head is None:
             data = self._collect_head(data)
             # An interim answer: each is read alone, because the next head may not be here whole.
-            while data[9:10] == b"1":
+            while data.startswith(b"1", 9):
                 end = data.index(b"\r\n\r\n") + 4
                 self._parse(data[:end])
                 data = self._collect_head(data[end:])
@@ -134,35 +132,37 @@ class AnswerReader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self.is_complete:
-                raise _malformed(self.error or f"sent bytes that are not HTTP ({error})") from error
-            self.has_extra = True
-        if self.error:
-            raise _malformed(self.error)
-        if self.has_extra:
-            del self.parts[self._whole_parts :]
+            if self.is_complete:
+                self.has_extra = True
+            elif isinstance(error.__context__, GatewayError):  # our own judgement of the head
+                raise error.__context__ from None
+            else:
+                raise _malformed(f"sent bytes that are not HTTP ({error})") from error
 
     def _collect_head(self, data: bytes) -> bytes:
         """Holds bytes back until they end a head: a field fed byte by byte costs llhttp the square of its length."""
         self.has_begun = True
         partial = self._partial
-        searched = max(len(partial) - 3, 0)
+        searched = 0
+        head: bytes | bytearray = data
         if partial:
+            searched = max(len(partial) - 3, 0)
             partial += data
-        head = partial or data
-        if head[:7] != b"HTTP/1." and not b"HTTP/1.".startswith(head):
+            head = partial
+        if not head.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(head):
             raise _malformed("did not answer in HTTP/1.x")
         end = head.find(b"\r\n\r\n", searched)
         if (len(head) if end < 0 else end) > MAX_HEAD_BYTES:
             raise _malformed("sent an over-long head")
-        if end >= 0:
-            data = bytes(head)
-            self._head_bytes = data[:end]
+        if end < 0:
+            if not partial:
+                partial += data
+            return b""
+        if partial:
+            data = bytes(partial)
             partial.clear()
-            return data
-        if not partial:
-            partial += data
-        return b""
+        self._head_bytes = data[:end]
+        return data
 
     def end(self) -> bool:
         """Takes note that the connection has ended in order; says whether that completes the answer."""
@@ -174,66 +174,94 @@ class AnswerReader:
 
     def on_message_begin(self) -> None:
         if self.is_complete:
-            self.has_extra = True
+            raise _malformed("answered twice")  # a second answer: for nobody
 
     def on_headers_complete(self) -> None:
-        if self.head is not None:
-            return  # a second answer: for nobody
         status = self._parser.get_status_code()
         if status < 200:
             self._interim += 1
             if status < 100 or status == 101 or self._interim > MAX_INTERIM:
-                self.error = "sent interim answers we did not ask for"
+                raise _malformed("sent interim answers we did not ask for")
             return
         head = AnswerHead(status)
         self._sort_fields(head)
         if len(head.lines) > MAX_FIELDS or status > 599:
-            self.error = "sent an impossible head"
-        if not self.error:
-            self.head = head
+            raise _malformed("sent an impossible head")
+        self.head = head
 
     def _sort_fields(self, head: AnswerHead) -> None:
         """Sorts the lines of the head, which llhttp has found to be one field each, ending in CRLF."""
-        lines = head.lines
+        known, forward = self._known.get, head.lines.append
         for line in self._head_bytes.split(b"\r\n")[1:]:
-            name, _, value = line.partition(b":")
-            role = _ROLES.get(name)
+            role = known(line)
             if role is None:
-                role = _NAMES.get(name.lower(), _FORWARD)
-            if role == _FORWARD:
-                lines.append(line)
+                role = self._learn(line)
+            if not role:  # _FORWARD, as most
+                forward(line)
             elif role == _LENGTH:
                 # llhttp has refused a second one, signs and blanks.
-                head.length = int(value)
-            elif role == _TYPE:
-                lines.append(line)
-                head.is_event_stream = value.strip()[:17].lower() == b"text/event-stream"
+                head.length = int(line[15:])
             elif role != _DROP:
-                self._take_field(head, role, line, value.strip().lower())
+                self._take_field(head, role, line)
         self._head_bytes = b""
-        if self._named:
-            lines[:] = [
-                line for line in lines if line.partition(b":")[0].lower() not in self._named
-            ]
+        if self._naming:
+            head.lines[:] = _without_named(head.lines, self._naming)
+            self._naming.clear()
 
-    def _take_field(self, head: AnswerHead, role: int, line: bytes, value: bytes) -> None:
-        if role == _CONNECTION:
-            if value not in (b"keep-alive", b"close"):
-                self._named |= {token.strip() for token in value.split(b",")}
-        elif role == _CODING:
-            head.chunked = value == b"chunked"
-            if not head.chunked:
-                self.error = "uses a transfer coding other than chunked"
+    def _learn(self, line: bytes) -> int:
+        """Finds out what is done with a line, and remembers it unless it will hardly come again."""
+        if line[:15].lower() == b"content-length:":
+            return _LENGTH
+        role = _role_of(line)
+        if len(line) <= LONGEST_KNOWN:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[line] = role
+        return role
+
+    def _take_field(self, head: AnswerHead, role: int, line: bytes) -> None:
+        if role == _CHUNKED:
+            head.chunked = True
+        elif role == _NAMING:
+            self._naming.append(line)
         else:
             head.lines.append(line)
-            head.has_request_id = True
+            if role == _EVENTS:
+                head.is_event_stream = True
+            else:
+                head.has_request_id = True
 
     def on_message_complete(self) -> None:
-        if self.head is not None and not self.is_complete:
+        if self.head is not None:
             self.is_complete = True
-            self._whole_parts = len(self.parts)
             # Only here: between messages llhttp has forgotten the answer's Connection field.
             self.may_stay = self._parser.should_keep_alive()
+
+
+def _role_of(line: bytes) -> int:
+    name, _, value = line.partition(b":")
+    name = name.lower()
+    if name in _DROPPED:
+        return _DROP
+    if name == b"content-type":
+        is_stream = value.strip()[:17].lower() == b"text/event-stream"
+        return _EVENTS if is_stream else _FORWARD
+    if name == b"x-request-id":
+        return _ID
+    if name == b"connection":
+        return _DROP if value.strip().lower() in (b"keep-alive", b"close") else _NAMING
+    if name == b"transfer-encoding":
+        if value.strip().lower() != b"chunked":
+            raise _malformed("uses a transfer coding other than chunked")
+        return _CHUNKED
+    return _FORWARD
+
+
+def _without_named(lines: list[bytes], naming: list[bytes]) -> list[bytes]:
+    """Leaves out the fields that `connection` lines name: they are for one hop only."""
+    values = b",".join(line.partition(b":")[2] for line in naming)
+    named = {token.strip().lower() for token in values.split(b",")}
+    return [line for line in lines if line.partition(b":")[0].lower() not in named]
 
 
 def _malformed(text: str) -> GatewayError:
