@@ -161,10 +161,25 @@ def test_the_url_that_is_told_can_be_opened(host, shown):
 
 def test_all_models_of_all_endpoints_are_listed_once():
     with ScriptedServer(models=["m1", "m2"]) as one, ScriptedServer(models=["m2"]) as two:
-        listed = list_models(settings_for(one.url, two.url))
+        listed = list_models(settings_for(one.url, two.url), on_waiting=pytest.fail)
 
     assert [report.models for report in listed.endpoints] == [2, 1]
     assert [(model, len(endpoints)) for model, endpoints in listed.models] == [("m1", 1), ("m2", 2)]
+
+
+def test_who_hangs_is_named_and_given_up_while_the_others_are_listed(monkeypatch):
+    monkeypatch.setattr(app, "SILENT_ROUND_S", 0.05)
+    monkeypatch.setattr(app, "LISTING_SILENCE_S", 0.3)
+    waited_for = []
+
+    with socket.create_server(("127.0.0.1", 0)) as mute, ScriptedServer(models=["m1"]) as server:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        listed = list_models(settings_for(url, server.url), on_waiting=waited_for.append)
+
+    silent, quick = listed.endpoints
+    assert waited_for == [(silent.name,)]
+    assert silent.error == "It did not begin to answer within 0.3 s."
+    assert (quick.error, [model for model, _ in listed.models]) == (None, ["m1"])
 
 
 def test_keys_in_variables_are_found():

@@ -53,6 +53,7 @@ class FakeGateway(ModuleType):
         self.failure = None
         self.found = Detected()
         self.listed = Listed((), ())
+        self.waiting = ()
 
     def serve(self, settings, *, on_listening, on_started):
         self.served.append(settings)
@@ -65,8 +66,10 @@ class FakeGateway(ModuleType):
         self.own_ports.append(own_port)
         return self.found
 
-    def list_models(self, settings):
+    def list_models(self, settings, *, on_waiting):
         self.listed_for.append(settings)
+        if self.waiting:
+            on_waiting(self.waiting)
         return self.listed
 
 

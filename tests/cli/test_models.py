@@ -68,3 +68,15 @@ def test_without_a_url_and_nothing_found_it_says_how_to_go_on(gateway, capsys):
 def test_a_key_that_is_missing_is_wrong_usage(capsys):
     assert run(["models", "--url", "http://a.example/"]) == 2
     assert "Number of keys must match number of URLs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_who_is_waited_for_is_told_beside_the_list(gateway, capsys, more):
+    gateway.listed, gateway.waiting = Listed((UP,), ()), ("slow:1", "rude\x1b[2J")
+
+    code = run(["models", *ENDPOINT, *more])
+
+    out, err = capsys.readouterr()
+    assert code == 0
+    assert err.startswith("Waiting for slow:1, rude [2J ...\n")
+    assert "Waiting" not in out

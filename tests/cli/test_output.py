@@ -1,8 +1,9 @@
 import io
+import os
 
 import pytest
 
-from multillama.cli.output import one_line, show_endpoints, show_models
+from multillama.cli.output import UNBOUNDED, one_line, show_endpoints, show_models, width_of
 from tests.cli.conftest import Report
 
 UP = Report("api.openai.com", models=2)
@@ -101,3 +102,45 @@ def test_models_on_a_terminal_are_a_table():
 
 def test_a_line_has_no_line_breaks():
     assert one_line("a\r\nb\x00c\u2028d\n") == "a  b c d"
+
+
+@pytest.mark.parametrize("columns", [200, 120, 80])
+def test_a_table_is_as_wide_as_it_needs_and_the_terminal_has(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    reason = "It cannot be reached: " + "because " * 8 + "of that."
+
+    text = shown(show_endpoints, [DOWN._replace(error=reason)], Terminal())
+
+    assert max(map(len, text.splitlines())) <= columns
+    assert (reason in text) is (columns == 200)
+
+
+def test_a_narrow_terminal_gets_lines_which_it_wraps_itself(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+
+    text = shown(show_endpoints, [UP, DOWN], Terminal())
+
+    assert text == shown(show_endpoints, [UP, DOWN], io.StringIO())
+
+
+@pytest.mark.parametrize(("told", "columns"), [(132, 132), (0, UNBOUNDED)])
+def test_a_terminal_is_asked_whatever_it_calls_itself(monkeypatch, told, columns):
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr(os, "get_terminal_size", lambda fd: os.terminal_size((told, 24)))
+
+    with open(os.devnull, "w", encoding="ascii") as stream:
+        assert width_of(stream) == columns
+
+
+@pytest.mark.parametrize("given", ["", "0", "wide", "²"])
+def test_columns_that_are_no_number_are_not_given(monkeypatch, given):
+    monkeypatch.setenv("COLUMNS", given)
+
+    assert width_of(Terminal()) == UNBOUNDED
+
+
+def test_where_the_width_is_unknown_nothing_is_wrapped(monkeypatch):
+    monkeypatch.delenv("COLUMNS")
+    reason = "because " * 40 + "."
+
+    assert reason in shown(show_endpoints, [DOWN._replace(error=reason)], Terminal())

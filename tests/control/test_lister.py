@@ -186,7 +186,7 @@ async def test_a_refused_key_is_not_covered_by_well_known_names() -> None:
 
     error = await failure("https://api.perplexity.ai/", servers, CANARY)
 
-    assert error.text == "The key was refused (401): check --key for api.perplexity.ai."
+    assert error.text == "The key was refused (401): check its --key."
 
 
 async def test_a_cloud_is_asked_at_its_own_place_only() -> None:
@@ -214,9 +214,9 @@ async def test_what_the_first_place_said_counts_if_no_other_has_a_list() -> None
 @pytest.mark.parametrize(
     ("code", "key", "text", "lasting"),
     [
-        (401, "k", "The key was refused (401): check --key for h.", True),
-        (403, "k", "The key was refused (403): check --key for h.", True),
-        (401, None, "It wants a key (401): give --key for h instead of null.", True),
+        (401, "k", "The key was refused (401): check its --key.", True),
+        (403, "k", "The key was refused (403): check its --key.", True),
+        (401, None, "It wants a key (401): give its --key instead of null.", True),
         (429, "k", "It is not ready to list its models (429).", False),
         (500, "k", "It is not ready to list its models (500).", False),
         (503, None, "It is not ready to list its models (503).", False),
@@ -290,3 +290,12 @@ async def test_no_failure_repeats_a_key(code: int) -> None:
     error = await failure("https://h", Servers({"https://h/v1/models": echo}), CANARY)
 
     assert CANARY not in error.text
+
+
+async def test_a_failure_is_told_without_the_name_that_stands_before_it() -> None:
+    refused = GatewayError("endpoint_unreachable", "The endpoint h:1 cannot be reached: refused.")
+    servers = Servers({"http://h:1/v1/models": refused})
+
+    error = await failure("http://h:1", servers)
+
+    assert error.text == "It cannot be reached: refused."

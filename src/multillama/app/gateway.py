@@ -22,7 +22,7 @@ from multillama.app.view import GatewayView
 from multillama.config.schema import EndpointSetting, Settings
 from multillama.control.compile import compile_snapshot
 from multillama.control.detect import keys_in, local_runtimes
-from multillama.control.discovery import Clock, Discovery, EndpointReport
+from multillama.control.discovery import LISTING_S, Clock, Discovery, EndpointReport
 from multillama.control.endpoints import make_endpoints
 from multillama.control.lister import Answer
 from multillama.core.endpoints_state import EndpointState
@@ -53,6 +53,10 @@ FIRST_ROUND_S = 5.0
 """How long the start-up table waits for slow endpoints."""
 HURRIED_LOG_S = 0.3
 """How long the log may take when a second signal has come."""
+SILENT_ROUND_S = 2.0
+"""How long somebody looks at an empty terminal before we say what is waited for."""
+LISTING_SILENCE_S = 15.0
+"""How long `multillama models` waits for an endpoint that says nothing at all."""
 DETECT_TIMEOUTS = Timeouts(connect_s=0.5, first_byte_s=2.0, idle_s=2.0)
 
 
@@ -308,18 +312,22 @@ async def _tell(gateway: Gateway, on_started: Callable[[Started], None]) -> None
     on_started(Started(gateway.url, gateway.discovery.reports()))
 
 
-def list_models(settings: Settings) -> Listed:
-    """Lists the models of all endpoints once.
+def list_models(settings: Settings, *, on_waiting: Callable[[Sequence[str]], None]) -> Listed:
+    """Lists the models of all endpoints once; one that says nothing for 15 s has failed.
+
+    Args:
+        settings: All of them.
+        on_waiting: Called with the names of the endpoints that have not answered within 2 s, if any.
 
     Raises:
         BadSetting: An endpoint's URL or key cannot be used.
     """
-    return run(_list_models(settings))
+    return run(_list_models(settings, on_waiting))
 
 
-async def _list_models(settings: Settings) -> Listed:
+async def _list_models(settings: Settings, on_waiting: Callable[[Sequence[str]], None]) -> Listed:
     snapshots = [Snapshot()]
-    calling = _Calling(timeouts_of(settings), _ignore)
+    calling = _Calling(_hurried(timeouts_of(settings)), _ignore)
     discovery = Discovery(
         make_endpoints(settings.endpoints, {}),
         fetch=calling.fetch,
@@ -331,7 +339,10 @@ async def _list_models(settings: Settings) -> Listed:
     )
     try:
         discovery.start(calling.tasks)
-        await discovery.first_round(60.0)
+        await discovery.first_round(SILENT_ROUND_S)
+        if waiting := discovery.waiting():
+            on_waiting(waiting)
+            await discovery.first_round(LISTING_S)
         routes = snapshots[-1].routes
         models = tuple(
             (model, tuple(target.endpoint.name for target in route.targets))
@@ -341,6 +352,14 @@ async def _list_models(settings: Settings) -> Listed:
         return Listed(discovery.reports(), models)
     finally:
         await calling.close()
+
+
+def _hurried(timeouts: Timeouts) -> Timeouts:
+    return msgspec.structs.replace(
+        timeouts,
+        first_byte_s=min(timeouts.first_byte_s, LISTING_SILENCE_S),
+        idle_s=min(timeouts.idle_s, LISTING_SILENCE_S),
+    )
 
 
 def detect(environ: Mapping[str, str], *, own_port: int | None = None) -> Detected:

@@ -2,14 +2,15 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
 from multillama.cli.options import Example, Verb, setting_options
-from multillama.cli.output import show_endpoints, show_models
-from multillama.cli.serve import read_settings, with_endpoints
+from multillama.cli.output import one_line, show_endpoints, show_models
+from multillama.cli.serve import read_settings, say, with_endpoints
 
 if TYPE_CHECKING:
     from multillama.app.gateway import Listed
@@ -24,7 +25,7 @@ def _models(*, as_json: bool, **flags: str | tuple[str, ...] | None) -> int:
         return 2
     from multillama.app.gateway import list_models
 
-    listed = list_models(settings)
+    listed = list_models(settings, on_waiting=_say_waiting)
     if as_json:
         click.echo(json_text(listed))
     else:
@@ -33,6 +34,10 @@ def _models(*, as_json: bool, **flags: str | tuple[str, ...] | None) -> int:
     if all(report.error is not None for report in listed.endpoints):
         raise click.ClickException("No endpoint listed its models. Check the URLs and the keys.")
     return 0
+
+
+def _say_waiting(names: Sequence[str]) -> None:
+    say(f"Waiting for {', '.join(one_line(name) for name in names)} ...")
 
 
 def json_text(listed: "Listed") -> str:

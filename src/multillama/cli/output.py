@@ -3,12 +3,18 @@
 Names and errors come from strangers' servers: they are data here, never markup or control codes.
 """
 
+import os
 from collections.abc import Iterable, Sequence
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:  # rich is 20 ms of every --help otherwise
     from rich.table import Table
     from rich.text import Text
+
+NARROW: Final = 60
+"""Columns below which a table of endpoints is a heap of syllables: then they are lines, which the terminal wraps."""
+UNBOUNDED: Final = 10_000
+"""The width of a terminal that does not tell its own: nothing is wrapped, for we do not know where."""
 
 
 class Report(Protocol):
@@ -42,7 +48,7 @@ def one_line(text: str) -> str:
 
 def show_endpoints(reports: Sequence[Report], stream: IO[str]) -> None:
     """Show which endpoints answered, with how many models, and why the others did not."""
-    if stream.isatty():
+    if stream.isatty() and width_of(stream) >= NARROW:
         _print_table(_endpoints_table(reports), stream)
         return
     for report in reports:
@@ -52,6 +58,17 @@ def show_endpoints(reports: Sequence[Report], stream: IO[str]) -> None:
             f" {_result(report)}{f' after {time}' if (time := _time(report)) else ''}\n"
         )
     stream.flush()
+
+
+def width_of(stream: IO[str]) -> int:
+    """Return the columns of a terminal; `COLUMNS` wins, as everywhere."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or UNBOUNDED
+    except (OSError, ValueError):
+        return UNBOUNDED
 
 
 def show_models(models: Sequence[tuple[str, Sequence[str]]], stream: IO[str]) -> None:
@@ -129,4 +146,5 @@ def _text(text: str, *, style: str = "") -> "Text":
 def _print_table(table: "Table", stream: IO[str]) -> None:
     from rich.console import Console
 
-    Console(file=stream).print(table)
+    # rich asks no terminal that calls itself dumb for its size, unless it is given both
+    Console(file=stream, width=width_of(stream), height=25).print(table)

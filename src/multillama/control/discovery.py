@@ -160,6 +160,10 @@ class Discovery:
                 await self._all_told.wait()
         self._flush()
 
+    def waiting(self) -> tuple[str, ...]:
+        """Name the endpoints that have neither answered nor failed so far."""
+        return tuple(watched.endpoint.name for watched in self._watched if watched in self._untold)
+
     def on_record(self, record: Record) -> None:
         """Take note of a finished exchange: an unknown model may be newer than the lists."""
         if record.error != "model_not_found" or self._tasks is None:

@@ -166,7 +166,9 @@ async def _get(endpoint: Endpoint, path: str, fetch: Fetch) -> Answer:
     try:
         answer = await fetch(endpoint, path, _HEADERS + endpoint.defaults)
     except GatewayError as error:
-        text = error.text + _UNREACHED.get(error.kind, "")
+        # whoever tells it has named the endpoint
+        said = error.text.replace(f"The endpoint {endpoint.name} ", "It ", 1)
+        text = said + _UNREACHED.get(error.kind, "")
         raise ListingFailed(text, reached=error.kind not in _UNREACHED) from error
     if answer.status == 200:
         return answer
@@ -177,9 +179,9 @@ def _refusal(endpoint: Endpoint, path: str, answer: Answer) -> ListingFailed:
     status = answer.status
     if status in (401, 403):
         text = (
-            f"The key was refused ({status}): check --key for {endpoint.name}."
+            f"The key was refused ({status}): check its --key."
             if endpoint.has_key
-            else f"It wants a key ({status}): give --key for {endpoint.name} instead of null."
+            else f"It wants a key ({status}): give its --key instead of null."
         )
         return ListingFailed(text, lasting=True)
     if 300 <= status < 400:
