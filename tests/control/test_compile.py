@@ -312,3 +312,15 @@ def test_the_time_to_compile_grows_with_the_rows_and_not_with_their_square() -> 
     # 8 times the rows; a square would be 64 times the time
     assert large < 24 * small
     assert large < 3
+
+
+def test_a_target_knows_what_its_own_row_tells_of_the_model() -> None:
+    snapshot = compiled(
+        near=rows({"id": "m", "meta": {"n_ctx": 4096}}),
+        far=rows({"id": "m", "context_length": 128000, "pricing": {"prompt": "0.000001"}}),
+    )
+
+    near, far = (target.facts for target in snapshot.routes["m"].targets)
+
+    assert (near.context_tokens, near.input_price) == (4096, None)
+    assert (far.context_tokens, far.input_price) == (128000, 1.0)

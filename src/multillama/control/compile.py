@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
+from multillama.providers.facts import model_facts
 from multillama.providers.listing import Row, context_length, text_of, whole_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,6 +119,7 @@ def _target(endpoint: Endpoint, row: Row) -> Target:
         model=row.own or row.id,
         weight=endpoint.weight,
         tier=endpoint.tier,
+        facts=model_facts(row.fields),
     )
 
 
