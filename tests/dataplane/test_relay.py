@@ -152,20 +152,67 @@ def test_framing_is_made_anew_for_each_client(client, lines, status, has, must_c
 # bodies
 
 
-def test_every_event_goes_on_the_moment_it_comes():
+def test_every_event_goes_on_the_moment_it_is_whole():
     scene = Scene()
     transport = scene.answer(CHUNKED + SSE)
 
-    for piece in (b"5\r\ndata:\r\n", b"2\r\n a", b"\r\n", b"2\r\n\n\n\r\n0\r\n\r\n"):
+    for piece in (
+        b"5\r\ndata:\r\n",
+        b"2\r\n a",
+        b"\r\n",
+        b"6\r\n\n\ndata\r\n",
+        b"4\r\n: b\n\r\n0\r\n\r\n",
+    ):
         transport.protocol.data_received(piece)
 
     assert scene.client.written[1:] == [
-        b"5\r\ndata:\r\n",
-        b"2\r\n a\r\n",
-        b"2\r\n\n\n\r\n0\r\n\r\n",
+        b"9\r\ndata: a\n\n\r\n",
+        b"8\r\ndata: b\n\r\n0\r\n\r\n",
     ]
     assert scene.attempt.is_over
-    assert unchunked(scene.client.body) == (b"data: a\n\n", True)
+    assert unchunked(scene.client.body) == (b"data: a\n\ndata: b\n", True)
+
+
+def test_what_is_held_back_goes_with_an_end_that_brings_nothing():
+    scene = Scene()
+    transport = scene.answer(CHUNKED + SSE, b"7\r\ndata: a\r\n")
+
+    transport.protocol.data_received(b"0\r\n\r\n")
+
+    assert unchunked(scene.client.body) == (b"data: a", True)
+    assert scene.attempt.answer_bytes == 7
+
+
+@pytest.mark.parametrize(
+    "lines", [b"Content-Length: 9\r\n", CHUNKED + b"content-encoding: gzip\r\n"]
+)
+def test_nothing_is_held_back_where_no_event_of_ours_could_follow(lines):
+    scene = Scene()
+
+    scene.answer(lines + SSE, b"3\r\nhel\r\n")
+
+    assert b"hel" in scene.client.body
+
+
+def test_a_compressed_stream_that_breaks_off_gets_no_event_it_could_not_read():
+    scene = Scene()
+    transport = scene.answer(CHUNKED + SSE + b"Content-Encoding: gzip\r\n", b"3\r\nhel\r\n")
+
+    transport.lose()
+
+    assert (scene.client.body, scene.client.hung_up) == (b"3\r\nhel\r\n", "soft")
+
+
+def test_half_an_event_is_dropped_before_the_error():
+    scene = Scene()
+    transport = scene.answer(CHUNKED + SSE, b'12\r\ndata: a\n\ndata: {"h\r\n')
+
+    transport.lose()
+
+    body, is_whole = unchunked(scene.client.body)
+    assert is_whole
+    assert body.startswith(b'data: a\n\n\n\ndata: {"error":')
+    assert scene.attempt.answer_bytes == 9
 
 
 def test_an_answer_in_one_segment_leaves_in_one_write():

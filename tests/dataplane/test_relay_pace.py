@@ -80,8 +80,8 @@ def test_the_edges_of_an_answer_are_kept_and_no_more(sizes, is_stream):
     transport = scene.answer(CHUNKED + (SSE if is_stream else b""))
     sent = b""
     for at, size in enumerate(sizes):
-        piece = bytes([at % 256]) * size
-        transport.protocol.data_received(b"%x\r\n%b\r\n" % (size, piece))
+        piece = bytes([at % 256]) * size + b"\n\n"
+        transport.protocol.data_received(b"%x\r\n%b\r\n" % (len(piece), piece))
         sent += piece
 
     attempt = scene.attempt

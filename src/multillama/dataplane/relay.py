@@ -16,6 +16,7 @@ from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
 from multillama.wire.answers import STATUS_LINES, AnswerHead, status_line
+from multillama.wire.events import BLANK_LINES, WholeEvents
 
 EDGE_BYTES: Final = 2048
 """How much of an answer's beginning and end is kept, to read its usage."""
@@ -71,6 +72,8 @@ class Attempt:
     _is_framed: bool = False
     is_event_stream: bool = False
     """True once an answer of server-sent events has begun."""
+    _events: WholeEvents | None = None
+    """Of an answer that an event of ours can end: its length is not told and it is not compressed."""
 
     def __init__(self, client: Client, pool: Pool, endpoint: Endpoint, timeouts: Timeouts) -> None:
         self._client = client
@@ -175,6 +178,9 @@ class Attempt:
             else:
                 self.must_close = True
         if head.is_event_stream:
+            is_coded = any(line[:17].lower() == b"content-encoding:" for line in lines)
+            if head.length is None and not is_coded:
+                self._events = WholeEvents()
             lines.append(UNBUFFERED)
         if self.must_close or not client.may_keep_alive():
             self.must_close = True
@@ -190,9 +196,14 @@ class Attempt:
         client.on_commit()
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
+        data = b""
         if parts:
             data = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
+        events = self._events
+        if events is not None and (events.half or not data.endswith(BLANK_LINES)):
+            data = events.rest() + data if is_last else events.take(data)
+        if data:
             self._tap(data)
             if self._is_chunked:
                 tail = b"\r\n0\r\n\r\n" if is_last else CRLF
@@ -239,12 +250,15 @@ class Attempt:
         self.fail(error)
 
     def break_off(self, error: GatewayError) -> None:
-        """Tells the client, which has the head and maybe more, that the answer is not whole."""
+        """Tells the client, which has the head and maybe more, that the answer is not whole.
+
+        Half an event is held back and never sent, so that what is told stands alone.
+        """
         client = self._client
-        if self.is_event_stream and self._is_chunked:
+        if self._events is not None and self._is_chunked:
             event = error_event(error, self._dialect)
             client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(event), event))
-        elif self.is_event_stream and not self._is_framed:
+        elif self._events is not None:
             client.write(error_event(error, self._dialect))
         else:
             self.must_close = True
