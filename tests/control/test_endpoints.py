@@ -178,3 +178,9 @@ def test_an_endpoint_that_needs_no_correction_stays_itself() -> None:
     one = endpoint("http://h:8000")
 
     assert corrected(one, BY_NAME["vllm"], "/v1") is one
+
+
+def test_an_endpoint_of_the_own_network_is_local() -> None:
+    near, far = endpoint("http://192.168.1.7:8000/"), endpoint("https://api.openai.com/")
+
+    assert (near.is_local, far.is_local) == (True, False)

@@ -83,3 +83,21 @@ def test_tokens_add_up_where_they_are_told():
     state.on_usage(6, None)
 
     assert state.tokens == 18
+
+
+def test_a_probe_tells_what_it_holds_and_how_busy_it_is():
+    state = EndpointState("here")
+
+    state.on_probe(loaded=frozenset({"m"}), slots=4, busy=1, at=2.0)
+
+    assert (state.loaded, state.slots, state.busy_slots) == (frozenset({"m"}), 4, 1)
+    assert state.probed_at == 2.0
+
+
+def test_silence_of_a_probe_takes_back_what_changes_and_keeps_what_was_learnt():
+    state = EndpointState("here")
+    state.on_probe(loaded=frozenset({"m"}), slots=4, busy=1, at=2.0)
+
+    state.on_probe(loaded=None, slots=None, busy=None, at=3.0)
+
+    assert (state.loaded, state.slots, state.busy_slots) == (None, 4, None)

@@ -3,7 +3,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.wire.hosts import Host, is_own_name, parse_host
+from multillama.wire.hosts import Host, is_near, is_own_name, parse_host
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,26 @@ def test_a_stranger_may_own_these_names(text: str) -> None:
 
 def test_listening_everywhere_makes_no_name_our_own() -> None:
     assert not is_own_name(Host("evil.example", 80), "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "10.1.2.3", "172.16.0.1", "192.168.1.5",
+        "fd00::1", "fe80::1%eth0", "169.254.1.1", "::ffff:10.0.0.1", "ollama", "box.local", "box.lan.",
+        "host.docker.internal", "llm.home.arpa",
+    ],
+)  # fmt: skip
+def test_a_host_of_the_own_network_is_near(host: str) -> None:
+    assert is_near(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "api.openai.com", "8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8", "172.32.0.1", "100.64.0.1", "127.1",
+        "local.example.com", "0.0.0.0", "::", "", ".", "10.0.0.1.example.com", "localhost.example.com",
+    ],
+)  # fmt: skip
+def test_any_other_host_is_not_near(host: str) -> None:
+    assert not is_near(host)

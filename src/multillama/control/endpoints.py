@@ -17,6 +17,7 @@ from multillama.core.operations import OPERATIONS
 from multillama.core.snapshot import Endpoint
 from multillama.providers.base_url import BaseUrl, read_base_url
 from multillama.providers.catalog import BY_NAME, Provider
+from multillama.wire.hosts import is_near
 
 _KEY: Final = re.compile(r"[\x20-\x7e\xa0-\xff]+")
 _CHAT: Final = "/chat/completions"
@@ -85,6 +86,7 @@ def _endpoint(
         owns=frozenset(field.encode("ascii") for field, _ in lines),
         defaults=tuple((field.encode(), value.encode()) for field, value in provider.defaults),
         state=states.setdefault(name, EndpointState(name)),
+        is_local=is_near(base.host),
     )
 
 

@@ -20,6 +20,7 @@ class EndpointState:
     __slots__ = (
         "name", "is_up", "in_flight", "first_byte_ms", "requests", "failures", "tokens",
         "models", "last_error", "last_error_at", "listed_at", "listing_ms",
+        "slots", "loaded", "busy_slots", "probed_at",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -41,6 +42,14 @@ class EndpointState:
         self.listed_at: float | None = None
         """When its models were last listed with success, seconds since 1970."""
         self.listing_ms: float | None = None
+        self.slots: int | None = None
+        """How many exchanges it serves at one time, as it has told; None where it does not say."""
+        self.loaded: frozenset[str] | None = None
+        """Its own names of the models it holds in memory; None where it does not say."""
+        self.busy_slots: int | None = None
+        """Exchanges of all its clients that it works on or has waiting; None where it does not say."""
+        self.probed_at: float | None = None
+        """When `loaded` and `busy_slots` were told, on the clock of its prober."""
 
     def on_answer(self, first_byte_ms: float) -> None:
         """Takes note of an answer's first byte."""
@@ -72,3 +81,11 @@ class EndpointState:
         """Takes note of a successful listing."""
         self.is_up = True
         self.models, self.listed_at, self.listing_ms = models, at, took_ms
+
+    def on_probe(
+        self, *, loaded: frozenset[str] | None, slots: int | None, busy: int | None, at: float
+    ) -> None:
+        """Takes note of what it has told of itself; None is what it does not say."""
+        self.loaded, self.busy_slots, self.probed_at = loaded, busy, at
+        if slots is not None:  # a setting of its start: silence does not take it back
+            self.slots = slots

@@ -1,4 +1,4 @@
-"""The `Host` a browser names: parsed, and judged against DNS rebinding.
+"""Names of hosts: the `Host` a browser names, judged against DNS rebinding, and which hosts are near.
 
 A page of a stranger can point its own name at 127.0.0.1 and then read what answers there as its own
 origin. It cannot make the browser say another name in `Host`. So where no key guards the page, only
@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 _NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 _NAME_CHARS: Final = 253
+_NEAR: Final = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+"""Ends of names that no public DNS may answer for, Docker's `host.docker.internal` among them."""
 
 
 class Host(NamedTuple):
@@ -49,6 +51,27 @@ def is_own_name(host: Host, bound: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     return is_address(host.name) or name == bound.lower().removesuffix(".")
+
+
+def is_near(host: str) -> bool:
+    """Says whether a host must be on this machine or in its own network.
+
+    A name without a dot is: it is Docker Compose's or the own network's. Where neither the address nor
+    the name tells, the answer is no, for what may not leave the network relies on it.
+
+    Args:
+        host: A name, or an address without brackets, in lower case.
+
+    Source: RFC 1918, RFC 4193, RFC 6762, RFC 8375, ICANN's reservation of `internal` (2024).
+    """
+    name = host.removesuffix(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return bool(name) and ("." not in name or name.endswith(_NEAR))
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    address = mapped or address
+    return address.is_private and not address.is_unspecified
 
 
 def _ipv6(text: str) -> str | None:
