@@ -150,6 +150,7 @@ def test_the_settings_have_the_defaults_that_the_data_plane_documents():
         ("localhost", "localhost"),
         ("0.0.0.0", "localhost"),
         ("::", "localhost"),
+        ("[::]", "localhost"),
         ("::1", "[::1]"),
         ("[::1]", "[::1]"),
         ("nas.lan", "nas.lan"),

@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from multillama.app import processes
-from multillama.app.processes import StartError, bind, on_stop, run
+from multillama.app.processes import StartError, bind, is_everywhere, on_stop, run
 from tests.gateway import free_port
 
 
@@ -53,6 +53,40 @@ def test_an_address_in_brackets_is_an_ipv6_address():
 
     assert [sock.getsockname()[0] for sock in sockets] == ["::1"]
     close(sockets)
+
+
+@pytest.mark.parametrize("host", ["::", "[::]", "0:0:0:0:0:0:0:0"])
+def test_every_network_by_ipv6_is_every_network_by_ipv4_too(host):
+    port = free_port()
+
+    sockets = bind(host, port)
+
+    assert [sock.getsockname()[:2] for sock in sockets] == [("::", port), ("0.0.0.0", port)]
+    close(sockets)
+
+
+def test_without_ipv6_every_network_is_that_by_ipv4(monkeypatch):
+    bind_one = processes._bind_one
+
+    def without_ipv6(family, *rest):
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "no IPv6 here")
+        return bind_one(family, *rest)
+
+    monkeypatch.setattr(processes, "_bind_one", without_ipv6)
+
+    sockets = bind("::", free_port())
+
+    assert [sock.getsockname()[0] for sock in sockets] == ["0.0.0.0"]
+    close(sockets)
+
+
+@pytest.mark.parametrize(
+    ("host", "everywhere"),
+    [("::", True), ("[::]", True), ("0.0.0.0", True), ("::1", False), ("localhost", False)],
+)
+def test_every_network_is_known_in_any_spelling(host, everywhere):
+    assert is_everywhere(host) is everywhere
 
 
 def test_a_port_in_use_is_one_line_with_the_way_out():

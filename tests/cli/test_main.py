@@ -71,8 +71,10 @@ def test_a_port_out_of_range_is_one_line(capsys, port):
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (["--prot", "3000"], "'--port'"),
-        (["models", "--jsn"], "'--json'"),
+        (["--prot", "3000"], "No such option '--prot'. Did you mean --port? See"),
+        (["models", "--jsn"], "Did you mean --json?"),
+        (["--log", "json"], "Did you mean --log-format?"),
+        (["--bogus"], "No such option '--bogus'. See"),
         (["--port"], "requires an argument"),
         (["modles"], 'There is no such command "modles". Did you mean models?'),
         (["-port", "3000"], "Options begin with two dashes, like --port."),

@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from multillama.cli.options import Example, Verb, metavar, sentence, setting_options
+from multillama.cli.options import Example, Verb, close_options, metavar, sentence, setting_options
 from multillama.config.schema import SETTINGS
 
 ROWS = {row.name: row for row in SETTINGS}
@@ -73,3 +73,26 @@ def test_examples_are_shown_as_they_are_and_before_the_options(capsys):
     assert "Usage: multillama verb [--url URL]..." in out
     assert "  # Twice\n  multillama verb \\\n      --url U\n" in out
     assert out.index("Examples:") < out.index("Main settings:") < out.index("Other:")
+
+
+KNOWN = ["--port", "--host", "--url", "--key", "--api-key", "--log-format", "--body-timeout-s", "--idle-timeout-s",
+         "--send-timeout-s", "--connect-timeout-s", "--help", "-h"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("--prot", ["--port"]),
+        ("--hots", ["--host"]),
+        ("--apikey", ["--api-key", "--key"]),
+        ("--keys", ["--key"]),
+        ("--KEY", ["--key", "--api-key"]),
+        ("--log", ["--log-format"]),
+        ("--timeout", ["--send-timeout-s", "--idle-timeout-s", "--body-timeout-s"]),
+        ("--bogus", []),
+        ("--model", []),
+        ("--verbose", []),
+    ],
+)
+def test_only_what_was_likely_meant_is_suggested(name, expected):
+    assert close_options(name, KNOWN) == expected

@@ -62,7 +62,7 @@ def test_a_setting_that_only_the_gateway_can_judge_is_wrong_usage(gateway, capsy
 # the network
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "my-box"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "my-box"])
 def test_listening_beyond_loopback_without_a_key_warns_and_works(gateway, capsys, host):
     code = run([*SERVE, "--host", host])
 
@@ -188,3 +188,9 @@ def test_a_running_gateway_shows_no_key_in_its_command_line():
 
     assert "**********" in done.stdout
     assert "hunter" not in done.stdout
+
+
+def test_an_open_ipv6_address_is_warned_of_in_brackets(gateway, capsys):
+    run([*SERVE, "--host", "::"])
+
+    assert "WARNING: anyone who can reach [::]:3000 can" in capsys.readouterr().err

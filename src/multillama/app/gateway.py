@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from multillama import __version__
-from multillama.app.processes import StartError, bind, on_stop, run
+from multillama.app.processes import StartError, bind, is_everywhere, on_stop, run
 from multillama.app.view import GatewayView
 from multillama.config.schema import EndpointSetting, Settings
 from multillama.control.compile import compile_snapshot
@@ -260,7 +260,7 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
 
 
 def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - recognised, not bound
+    if is_everywhere(host):
         return "localhost"
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 

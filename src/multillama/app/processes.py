@@ -8,6 +8,7 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
+from ipaddress import ip_address
 from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
@@ -49,14 +50,16 @@ def _keep_memory() -> None:
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Binds all addresses of a host name.
+    """Binds all addresses of a host name; `::` is every network by IPv4, too.
 
     Raises:
         StartError: The name cannot be resolved, or the port cannot be had.
     """
     bare = host.strip("[]")
+    # A socket of its own for IPv4: through the other one its clients would have addresses of IPv6.
+    names = [bare, "0.0.0.0"] if is_everywhere(bare) and ":" in bare else [bare]  # noqa: S104 - asked for
     try:
-        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = [address for name in names for address in _addresses(name, port)]
     except (OSError, UnicodeError) as error:
         raise StartError(
             f"The host {host} cannot be resolved. Use --host localhost, or an address of this machine."
@@ -77,6 +80,18 @@ def bind(host: str, port: int) -> list[socket.socket]:
     if not sockets:
         raise StartError(_reason(missing, host, port)) from missing
     return sockets
+
+
+def _addresses(name: str, port: int) -> list[tuple[Any, ...]]:
+    return list(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE))
+
+
+def is_everywhere(host: str) -> bool:
+    """Says whether a host is every address of this machine: `0.0.0.0` or `::`, in any spelling."""
+    try:
+        return ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return False
 
 
 def _bind_one(family: int, kind: int, protocol: int, address: Any) -> socket.socket:

@@ -13,7 +13,14 @@ import click
 from multillama import __version__
 from multillama.cli.demo import DEMO
 from multillama.cli.models import MODELS
-from multillama.cli.options import OTHER, WIDTH, setting_options, write_examples, write_options
+from multillama.cli.options import (
+    OTHER,
+    WIDTH,
+    close_options,
+    setting_options,
+    write_examples,
+    write_options,
+)
 from multillama.cli.output import one_line
 from multillama.cli.serve import SERVE
 from multillama.config.load import BadSetting
@@ -107,12 +114,20 @@ def run(args: Sequence[str]) -> int:
 
 
 def _explained(error: click.ClickException) -> str:
-    text = error.format_message()
-    if isinstance(error, click.NoSuchOption) and not error.option_name.startswith("--"):
-        text += " Options begin with two dashes, like --port."
+    text = (
+        _no_such_option(error) if isinstance(error, click.NoSuchOption) else error.format_message()
+    )
     if isinstance(error, click.UsageError):
         text += " See multillama --help."
     return text
+
+
+def _no_such_option(error: click.NoSuchOption) -> str:
+    if not error.option_name.startswith("--"):
+        return f"{error.message} Options begin with two dashes, like --port."
+    params = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    close = close_options(error.option_name, [name for param in params for name in param.opts])
+    return f"{error.message} Did you mean {' or '.join(close)}?" if close else error.message
 
 
 def _complain(text: str, *, code: int) -> int:

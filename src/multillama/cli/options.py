@@ -5,6 +5,7 @@ one home and are the same for flags and variables.
 """
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 import click
@@ -13,6 +14,7 @@ from multillama.config.schema import SETTINGS, Setting
 
 WIDTH: Final = 80
 OTHER: Final = "Other"
+_SUGGESTIONS: Final = 3
 
 
 class Example(NamedTuple):
@@ -87,6 +89,19 @@ class Verb(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(self.examples, formatter)
         write_options(self.get_params(ctx), ctx, formatter)
+
+
+def close_options(name: str, known: Sequence[str]) -> list[str]:
+    """Return the options that were likely meant, best first, at most three.
+
+    The dashes are left aside: they are alike in all of them, and made `--bogus` look like `--host`.
+    """
+    word = name.strip("-").lower()
+    names = {option.strip("-"): option for option in known if option.startswith("--")}
+    alike = get_close_matches(word, names, n=_SUGGESTIONS, cutoff=0.65)
+    parts = [option for option in names if word in option.split("-")]
+    begun = [option for option in names if option.startswith(word)]
+    return [names[found] for found in dict.fromkeys([*alike, *parts, *begun])][:_SUGGESTIONS]
 
 
 def write_examples(examples: Iterable[Example], formatter: click.HelpFormatter) -> None:

@@ -91,8 +91,10 @@ def warn_if_open(settings: Settings) -> None:
     """Warn loudly where strangers on the network can spend the operator's keys."""
     if is_loopback(settings.host) or settings.api_key is not None:
         return
+    host = settings.host
+    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
     click.secho(
-        f"WARNING: anyone who can reach {settings.host}:{settings.port} can use every endpoint with"
+        f"WARNING: anyone who can reach {shown}:{settings.port} can use every endpoint with"
         " your keys.\n         Add --api-key env:NAME, or listen on --host localhost.",
         err=True,
         fg="red",

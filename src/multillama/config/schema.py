@@ -107,7 +107,11 @@ def _bytes(name: str, default: int, help: str, *, minimum: int, maximum: int) ->
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("port", int, None, 1, 65535, "", "Port to listen on. Required.", _MAIN),
-    _text("host", "localhost", "Name or address to listen on; 0.0.0.0 is every network."),
+    _text(
+        "host",
+        "localhost",
+        "Name or address to listen on; 0.0.0.0 is every network, :: by IPv6 too.",
+    ),
     _text(
         "url",
         None,
