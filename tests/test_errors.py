@@ -26,6 +26,13 @@ def test_only_an_endpoints_failure_may_be_tried_elsewhere(kind):
     assert row.retry is Retry.NEVER or row.origin is Origin.ENDPOINT
 
 
+def test_an_endpoint_that_was_not_reached_may_always_be_passed_over():
+    not_reached = {kind for kind, row in FAILURES.items() if not row.has_reached}
+
+    assert not_reached == {"endpoint_unreachable", "endpoint_tls_failed", "connect_timeout"}
+    assert {FAILURES[kind].retry for kind in not_reached} == {Retry.NEXT}
+
+
 @pytest.mark.parametrize(
     ("kind", "error_type"),
     [

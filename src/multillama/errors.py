@@ -32,6 +32,8 @@ class Failure(NamedTuple):
     error_type: str
     """The `error.type` of OpenAI's error shape."""
     retry: Retry = Retry.NEVER
+    has_reached: bool = True
+    """False where the endpoint was not even reached."""
 
 
 def _client(status: int, error_type: str = "invalid_request_error") -> Failure:
@@ -44,6 +46,10 @@ def _gateway(status: int) -> Failure:
 
 def _endpoint(status: int, retry: Retry = Retry.NEVER) -> Failure:
     return Failure(status, Origin.ENDPOINT, "upstream_error", retry)
+
+
+def _not_reached(status: int) -> Failure:
+    return Failure(status, Origin.ENDPOINT, "upstream_error", Retry.NEXT, has_reached=False)
 
 
 FAILURES: Final[dict[str, Failure]] = {
@@ -75,12 +81,12 @@ FAILURES: Final[dict[str, Failure]] = {
     "too_many_pages": _gateway(503),
     "loop_detected": _gateway(508),
     # the endpoint's
-    "endpoint_unreachable": _endpoint(502, Retry.NEXT),
-    "endpoint_tls_failed": _endpoint(502, Retry.NEXT),
+    "endpoint_unreachable": _not_reached(502),
+    "endpoint_tls_failed": _not_reached(502),
     "endpoint_closed": _endpoint(502, Retry.NEXT),
     "endpoint_malformed": _endpoint(502),
     "endpoint_truncated": _endpoint(502),
-    "connect_timeout": _endpoint(504, Retry.NEXT),
+    "connect_timeout": _not_reached(504),
     "first_byte_timeout": _endpoint(504),
     "idle_timeout": _endpoint(504),
     "send_timeout": _endpoint(504),

@@ -70,6 +70,12 @@ def test_a_wrong_method_is_told_the_right_ones() -> None:
     assert found.error.text == "/x does not take DELETE; it takes GET, HEAD or POST."
 
 
+def test_a_long_path_is_not_repeated_whole():
+    found = wrong_method("GET", "/" + "a" * 100_000, ("POST",))
+
+    assert len(found.error.text) < 300
+
+
 def test_a_long_path_is_cut_and_compared_in_no_time() -> None:
     found = missing("G" * 500, "/" + "a" * 100_000)
 

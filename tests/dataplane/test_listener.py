@@ -78,7 +78,9 @@ def test_another_method_is_told_which_ones_there_are(stage, client, method, targ
     assert b"\r\nallow: %b\r\n" % allowed in client.received
     assert (stage.records[0].outcome, stage.records[0].error) == ("refused", "method_not_allowed")
     if method != b"HEAD":
-        assert client.error["message"].endswith(f"use {allowed.decode()}.")
+        path, name = target.decode(), method.decode()
+        takes = " or ".join(allowed.decode().rsplit(", ", 1))
+        assert client.error["message"] == f"{path} does not take {name}; it takes {takes}."
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,11 @@ def missing(method: str, path: str) -> Missing:
         return wrong_method(method, path, ("POST",))
     if path in _READABLE:
         return wrong_method(method, path, _READ)
-    shown = path if len(path) <= _PATH_CHARS else path[:_PATH_CHARS] + "…"
     close = suggest(path)
     hint = (
         f" Did you mean {_listed(close)}?" if close else " GET / in a browser shows what there is."
     )
-    return Missing(GatewayError("path_not_found", f"There is no {shown} here.{hint}"))
+    return Missing(GatewayError("path_not_found", f"There is no {_shown(path)} here.{hint}"))
 
 
 def is_gemini_call(method: str, path: str) -> bool:
@@ -69,7 +68,7 @@ def gemini_call(path: str) -> GatewayError:
 
 def wrong_method(method: str, path: str, allow: tuple[str, ...]) -> Missing:
     """Returns the 405 for a path that exists."""
-    text = f"{path} does not take {method[:20]}; it takes {_listed(allow)}."
+    text = f"{_shown(path)} does not take {method[:20]}; it takes {_listed(allow)}."
     return Missing(GatewayError("method_not_allowed", text), allow)
 
 
@@ -82,6 +81,10 @@ def suggest(path: str) -> list[str]:
     ends.sort(key=len, reverse=True)
     alike = get_close_matches(wanted, _KNOWN, n=_SUGGESTIONS, cutoff=0.7)
     return list(dict.fromkeys(ends + alike))[:_SUGGESTIONS]
+
+
+def _shown(path: str) -> str:
+    return path if len(path) <= _PATH_CHARS else path[:_PATH_CHARS] + "…"
 
 
 def _listed(words: tuple[str, ...] | list[str]) -> str:

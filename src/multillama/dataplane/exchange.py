@@ -246,12 +246,7 @@ class Exchange:
                 state.on_status(attempt.status, at=self.request.at)
         if error is None:
             return False
-        reached = error.kind not in (
-            "endpoint_unreachable",
-            "connect_timeout",
-            "endpoint_tls_failed",
-        )
-        state.on_failure(error.text, at=self.request.at, reached=reached)
+        state.on_failure(error.text, at=self.request.at, reached=error.failure.has_reached)
         return may_try_next(error, committed=attempt.is_committed, replayable=replayable)
 
     def settle(self) -> None:

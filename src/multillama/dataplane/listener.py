@@ -9,7 +9,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final
 
-from multillama.core.missing import gemini_call, is_gemini_call, missing
+from multillama.core.missing import gemini_call, is_gemini_call, missing, wrong_method
 from multillama.core.operations import BY_PATH
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
@@ -172,10 +172,8 @@ class Listener:
             return
         try:
             if operation is not None or method not in (b"GET", b"HEAD"):
-                text = (
-                    f"{method.decode()} is not served at this path: use {allowed[7:-2].decode()}."
-                )
-                raise GatewayError("method_not_allowed", text)
+                methods = tuple(allowed[7:-2].decode().split(", "))
+                raise wrong_method(method.decode(), path.decode("latin-1"), methods).error
             answer = answer_builtin(head, self.snapshot)
         except GatewayError as error:
             lines = {405: allowed, 401: b"www-authenticate: Bearer\r\n"}.get(error.status, b"")
