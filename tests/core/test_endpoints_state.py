@@ -101,3 +101,15 @@ def test_silence_of_a_probe_takes_back_what_changes_and_keeps_what_was_learnt():
     state.on_probe(loaded=None, slots=None, busy=None, at=3.0)
 
     assert (state.loaded, state.slots, state.busy_slots) == (None, 4, None)
+
+
+@pytest.mark.parametrize(
+    ("ours", "busy", "others"), [(0, 3, 3), (1, 3, 2), (3, 2, 0), (1, None, 0)]
+)
+def test_what_a_probe_counts_is_split_into_ours_and_that_of_others(ours, busy, others):
+    state = EndpointState("here")
+    state.in_flight = ours
+
+    state.on_probe(loaded=None, slots=4, busy=busy, at=2.0)
+
+    assert state.others == others

@@ -20,7 +20,7 @@ class EndpointState:
     __slots__ = (
         "name", "is_up", "in_flight", "first_byte_ms", "requests", "failures", "tokens",
         "models", "last_error", "last_error_at", "listed_at", "listing_ms",
-        "slots", "loaded", "busy_slots", "probed_at",
+        "slots", "loaded", "busy_slots", "others", "probed_at",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -48,6 +48,8 @@ class EndpointState:
         """Its own names of the models it holds in memory; None where it does not say."""
         self.busy_slots: int | None = None
         """Exchanges of all its clients that it works on or has waiting; None where it does not say."""
+        self.others = 0
+        """How many of these were not ours, at that time."""
         self.probed_at: float | None = None
         """When `loaded` and `busy_slots` were told, on the clock of its prober."""
 
@@ -87,5 +89,6 @@ class EndpointState:
     ) -> None:
         """Takes note of what it has told of itself; None is what it does not say."""
         self.loaded, self.busy_slots, self.probed_at = loaded, busy, at
+        self.others = max(0, (busy or 0) - self.in_flight)
         if slots is not None:  # a setting of its start: silence does not take it back
             self.slots = slots
