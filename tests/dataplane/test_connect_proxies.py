@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from base64 import b64encode
 
 import pytest
@@ -63,6 +64,32 @@ async def test_credentials_are_sent_where_there_are_any(upstream, url, credentia
     assert proxy.head.startswith(b"CONNECT [2001:db8::1]:8000 HTTP/1.1\r\n")
     line = b"proxy-authorization: Basic %b\r\n" % b64encode(credentials or b"")
     assert (line in proxy.head) is (credentials is not None)
+
+
+async def test_a_proxy_that_is_not_there_is_named_and_not_the_endpoint(upstream):
+    async with Proxy() as proxy:
+        port = proxy.port
+    connector = Connector({"http_proxy": f"http://user:secret@127.0.0.1:{port}"})
+
+    with pytest.raises(GatewayError) as failed:
+        await connector.connect(endpoint(host="api.test"), upstream)
+
+    assert failed.value.kind == "endpoint_unreachable"
+    assert failed.value.text == (
+        f"The endpoint here cannot be reached: its proxy 127.0.0.1:{port} cannot be reached:"
+        " it refused the connection. Is it running?"
+    )
+
+
+async def test_a_proxy_without_an_address_is_named_too(upstream, monkeypatch):
+    async def nobody(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nobody, raising=False)
+    connector = Connector({"http_proxy": "http://proxy.test:3128"})
+
+    with pytest.raises(GatewayError, match=r"proxy\.test:3128 .*: its name cannot be resolved\.$"):
+        await connector.connect(endpoint(host="api.test"), upstream)
 
 
 async def test_tls_goes_through_the_tunnel_to_the_endpoints_name(upstream, authority, monkeypatch):

@@ -107,7 +107,7 @@ class Connector:
         if proxy.scheme != "http":
             raise OSError(f"a proxy must be http://…, and this one is {proxy.scheme}://…")
         loop = asyncio.get_running_loop()
-        sock = await self._dial(proxy.hostname or "", proxy.port or PROXY_PORT)
+        sock = await self._dial_proxy(proxy.hostname or "", proxy.port or PROXY_PORT)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         head = f"CONNECT {host}:{endpoint.port} HTTP/1.1\r\nhost: {host}:{endpoint.port}\r\n"
         if proxy.username is not None:
@@ -128,6 +128,17 @@ class Connector:
             sock.close()
             raise
         return sock
+
+    async def _dial_proxy(self, host: str, port: int) -> socket.socket:
+        try:
+            return await self._dial(host, port)
+        except OSError as error:
+            # Else it would be told as the endpoint's refusal, which nobody has asked yet.
+            reason = reason_of(error)
+            if isinstance(error, ConnectionRefusedError):
+                reason = "it refused the connection. Is it running?"
+            text = f"its proxy {host}:{port} cannot be reached: {reason.rstrip('.')}"
+            raise ConnectionError(text) from error
 
     async def _dial(self, host: str, port: int) -> socket.socket:
         """Connects to the first address that answers, giving each a head start over the next."""
@@ -217,4 +228,5 @@ def reason_of(error: BaseException) -> str:
         return "connection refused. Is it running?"
     if isinstance(error, socket.gaierror):
         return "its name cannot be resolved."
-    return f"{getattr(error, 'strerror', None) or str(error) or type(error).__name__}."
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text if text.endswith(("?", ".")) else f"{text}."
