@@ -50,7 +50,7 @@ def test_a_key_that_opens_other_doors_too_is_left_alone(name: str) -> None:
 
 
 def test_a_key_goes_where_its_own_variable_sends_it() -> None:
-    environ = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": f"http://llm.lan:8000/v1?key={CANARY}"}
+    environ = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": f"http://llm.lan:8000/v1?code={CANARY}"}
 
     assert summary(keys_in(environ)) == [
         ("http://llm.lan:8000/v1", "k", "found OPENAI_API_KEY → http://llm.lan:8000/v1")

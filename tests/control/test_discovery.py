@@ -493,8 +493,9 @@ async def test_closing_the_tasks_ends_discovery() -> None:
     ],
 )
 async def test_no_report_and_no_list_holds_a_key(world: World, reply: object) -> None:
-    world.servers.replies = {"https://api.openai.com/v1/models": reply}  # type: ignore[dict-item]
-    discovery = world.discover(f"https://api.openai.com/?key={CANARY}", key=CANARY)
+    url = f"https://api.openai.com/v1/models?code={CANARY}"
+    world.servers.replies = {url: reply}  # type: ignore[dict-item]
+    discovery = world.discover(f"https://api.openai.com/?code={CANARY}", key=CANARY)
 
     await discovery.first_round(10)
 

@@ -152,7 +152,7 @@ def test_a_bad_url_is_named_by_its_number() -> None:
 
 
 def test_the_key_is_in_the_fixed_head_and_nowhere_else() -> None:
-    one = endpoint("https://api.openai.com/?key=" + CANARY, CANARY)
+    one = endpoint("https://api.openai.com/", CANARY)
 
     shown = [repr(one), str(one), repr(one.__rich_repr__())]
     shown += [repr(getattr(one, name)) for name in one.__struct_fields__ if name != "fixed_head"]
@@ -184,3 +184,11 @@ def test_an_endpoint_of_the_own_network_is_local() -> None:
     near, far = endpoint("http://192.168.1.7:8000/"), endpoint("https://api.openai.com/")
 
     assert (near.is_local, far.is_local) == (True, False)
+
+
+def test_a_query_goes_with_the_endpoint_and_is_not_shown() -> None:
+    one = endpoint("https://acme.openai.azure.com/openai/v1?api-version=preview", "k")
+
+    assert one.query == b"api-version=preview"
+    assert "preview" not in one.url + repr(one)
+    assert base_path(one) == "/openai/v1"

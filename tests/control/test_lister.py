@@ -299,3 +299,12 @@ async def test_a_failure_is_told_without_the_name_that_stands_before_it() -> Non
     error = await failure("http://h:1", servers)
 
     assert error.text == "It cannot be reached: refused."
+
+
+async def test_the_query_of_the_base_goes_with_every_page() -> None:
+    first = as_json({"data": [{"id": "a"}], "has_more": True, "last_id": "a"})
+    servers = Servers(
+        {"http://h/v1/models?v=1": first, "http://h/v1/models?after_id=a&v=1": listing("b")}
+    )
+
+    assert ids((await listed("http://h/v1?v=1", servers)).rows) == ["a", "b"]

@@ -1,3 +1,5 @@
+import pytest
+
 from multillama.core.operations import BY_PATH
 from multillama.dataplane.outgoing import MAX_KEPT, opening_lines
 from multillama.wire.parse import parse_head
@@ -90,3 +92,19 @@ def test_a_head_keeps_the_lines_of_few_endpoints():
         opening_lines(asked, CHAT, endpoint(str(at)))
 
     assert len(asked.outgoing) <= MAX_KEPT
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "sent"),
+    [
+        (b"api-version=preview", b"", b"?api-version=preview"),
+        (b"api-version=preview", b"?beta=true", b"?api-version=preview&beta=true"),
+        (b"api-version=preview", b"?api-version=old&b=1", b"?api-version=preview&b=1"),
+        (b"api-version=preview", b"?api-version=old", b"?api-version=preview"),
+        (b"", b"?b=1", b"?b=1"),
+    ],
+)
+def test_what_the_endpoint_needs_in_the_query_comes_first_and_wins(own, asked, sent):
+    lines = opening_lines(head(target=b"/v1/chat/completions" + asked), CHAT, endpoint(query=own))
+
+    assert lines.startswith(b"POST /v1/chat/completions%b HTTP/1.1\r\n" % sent)

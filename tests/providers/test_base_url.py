@@ -15,7 +15,7 @@ PATHS = [
     ("https://api.openai.com/v1", "/v1"),
     ("https://api.openai.com/v1/", "/v1"),
     ("https://api.openai.com//v1//", "/v1"),
-    ("https://api.openai.com/v1?x=1#y", "/v1"),
+    ("https://api.openai.com/v1?x=1", "/v1"),
     ("https://api.openai.com/v1/chat/completions", "/v1"),
     ("https://api.openai.com/v1/models", "/v1"),
     ("https://api.openai.com/v1/audio/transcriptions", "/v1"),
@@ -116,8 +116,24 @@ def test_the_address_is_what_a_socket_and_a_host_header_need(
     assert (base.host, base.port, base.authority) == (host, port, authority)
 
 
-def test_what_is_shown_has_neither_query_nor_fragment() -> None:
-    base = read_base_url("https://example.com/llm/?key=CANARY#CANARY")
+@pytest.mark.parametrize(
+    ("url", "query"),
+    [
+        ("https://acme.openai.azure.com/openai/v1?api-version=preview", "api-version=preview"),
+        ("https://acme.openai.azure.com/?api-version=preview", "api-version=preview"),
+        ("https://h/llm/v1/chat/completions?a=1&b=%20ä", "a=1&b=%20%C3%A4"),
+        ("https://h/llm/v1", ""),
+        ("https://h/llm/v1?", ""),
+        # the version is that of the path, for which a newer one without versions stands in
+        ("https://acme.openai.azure.com/openai/deployments/d?api-version=2024-06-01", ""),
+    ],
+)
+def test_a_query_is_kept_with_the_path_it_belongs_to(url: str, query: str) -> None:
+    assert read_base_url(url).query == query
+
+
+def test_what_is_shown_has_no_query() -> None:
+    base = read_base_url("https://example.com/llm/?code=CANARY")
 
     assert base.shown == "https://example.com/llm/"
 
@@ -130,6 +146,11 @@ def test_what_is_shown_has_neither_query_nor_fragment() -> None:
         ("http://", "must start with http:// or https://"),
         ("https://user:CANARY@example.com/", "give the key with --key"),
         ("https://CANARY@example.com/", "give the key with --key"),
+        ("https://example.com/?key=CANARY", "a key in its query; .* give the key with --key"),
+        ("https://example.com/?a=b&api-key=CANARY", "a key in its query"),
+        ("https://example.com/?access_token=CANARY", "a key in its query"),
+        ("https://example.com/v1#CANARY", "holds a #"),
+        ("https://example.com/v1#", "holds a #"),
         ("http://example.com:99999/", "malformed"),
         ("http://[::1/", "malformed"),
         ("http://exa mple.com/", "blank"),

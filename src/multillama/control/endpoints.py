@@ -82,6 +82,7 @@ def _endpoint(
         host=base.host,
         port=base.port,
         paths=_paths(provider, base.path),
+        query=base.query.encode("ascii"),
         fixed_head="".join(f"{field}: {value}\r\n" for field, value in lines).encode("latin-1"),
         owns=frozenset(field.encode("ascii") for field, _ in lines),
         defaults=tuple((field.encode(), value.encode()) for field, value in provider.defaults),

@@ -164,7 +164,7 @@ async def _pages(endpoint: Endpoint, place: _Place, fetch: Fetch) -> tuple[Row, 
 
 async def _get(endpoint: Endpoint, path: str, fetch: Fetch) -> Answer:
     try:
-        answer = await fetch(endpoint, path, _HEADERS + endpoint.defaults)
+        answer = await fetch(endpoint, _with_query(path, endpoint), _HEADERS + endpoint.defaults)
     except GatewayError as error:
         # whoever tells it has named the endpoint
         said = error.text.replace(f"The endpoint {endpoint.name} ", "It ", 1)
@@ -173,6 +173,12 @@ async def _get(endpoint: Endpoint, path: str, fetch: Fetch) -> Answer:
     if answer.status == 200:
         return answer
     raise _refusal(endpoint, path, answer)
+
+
+def _with_query(path: str, endpoint: Endpoint) -> str:
+    if not endpoint.query:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}{endpoint.query.decode('ascii')}"
 
 
 def _refusal(endpoint: Endpoint, path: str, answer: Answer) -> ListingFailed:

@@ -59,6 +59,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     port: int
     paths: dict[str, bytes]
     """Operation to its path below this endpoint, e.g. `{"chat": b"/openai/v1/chat/completions"}`."""
+    query: bytes = b""
+    """What every request to it has behind its path, e.g. `api-version=preview`; may be a secret."""
     fixed_head: bytes
     """Header lines of every request to it, each ending in CRLF: `host`, credentials, … A secret."""
     owns: frozenset[bytes] = frozenset()

@@ -20,8 +20,8 @@ def opening_lines(head: Head, operation: Operation, endpoint: Endpoint) -> bytes
     if known is not None:
         return known
     target = endpoint.paths[operation.name]
-    if head.query:
-        target += b"?" + head.query
+    if head.query or endpoint.query:
+        target += b"?" + _joined(endpoint.query, head.query)
     forward = head.forward
     if endpoint.owns:
         forward = list(forward)
@@ -38,3 +38,13 @@ def opening_lines(head: Head, operation: Operation, endpoint: Endpoint) -> bytes
         head.outgoing.clear()
     head.outgoing[endpoint] = lines
     return lines
+
+
+def _joined(own: bytes, asked: bytes) -> bytes:
+    """Returns the endpoint's parameters, then the client's but for those of the same names."""
+    if not own or not asked:
+        return own or asked
+    pairs = own.split(b"&")
+    names = {pair.partition(b"=")[0] for pair in pairs}
+    pairs += [pair for pair in asked.split(b"&") if pair.partition(b"=")[0] not in names]
+    return b"&".join(pairs)

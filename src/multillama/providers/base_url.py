@@ -17,6 +17,9 @@ _TAILS: Final = (
     *sorted((operation.path for operation in OPERATIONS), key=len, reverse=True),
     "/models",
 )
+_KEY_IN_QUERY: Final = re.compile(
+    r"(?:^|&)(?:[a-z-]*key|api_key|(?:access[_-]?)?token)=", re.IGNORECASE
+)
 _SLASHES: Final = re.compile(r"/+")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
 _VERSION: Final = re.compile(r"(v\d+[a-z0-9]*|beta|openapi)$")
@@ -34,7 +37,9 @@ class BaseUrl(NamedTuple):
     """Of the OpenAI operations: starts with `/` and does not end with one, or is empty."""
     provider: Provider
     shown: str
-    """As it was given, without query and fragment."""
+    """As it was given, without its query, which may be nobody's business."""
+    query: str = ""
+    """What every request to it needs behind its path, e.g. `api-version=preview`; ASCII."""
 
     @property
     def authority(self) -> str:
@@ -46,7 +51,7 @@ class BaseUrl(NamedTuple):
 def read_base_url(url: str) -> BaseUrl:
     """Read a base URL in any of the forms people paste.
 
-    A query and a fragment are no part of a base and are dropped; a query may hold a key.
+    A query is kept, unless it stood behind a path that a better one replaces.
 
     Raises:
         ValueError: It cannot be a base URL. The text says why and what to give, and repeats neither
@@ -58,7 +63,10 @@ def read_base_url(url: str) -> BaseUrl:
     path = _SLASHES.sub("/", parts.path).rstrip("/")
     given = quote(path, safe="/%:@!$&'()*+,;=~-._")
     shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    return BaseUrl(parts.scheme, host, port, _base_path(given, provider), provider, shown)
+    base = _without_tail(given)
+    path = _base_path(base, provider)
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?") if path.startswith(base) else ""
+    return BaseUrl(parts.scheme, host, port, path, provider, shown, query)
 
 
 def _split(url: str) -> tuple[SplitResult, int]:
@@ -79,6 +87,16 @@ def _split(url: str) -> tuple[SplitResult, int]:
             f"the URL of {parts.hostname} holds a user or a password; leave them out and give the "
             "key with --key"
         )
+    if _KEY_IN_QUERY.search(parts.query):
+        raise ValueError(
+            f"the URL of {parts.hostname} holds a key in its query; leave it out and give the key "
+            "with --key"
+        )
+    if "#" in url:
+        raise ValueError(
+            f"the URL of {parts.hostname} holds a #, and what follows is never sent to a server; "
+            "leave it out, or write %23 if it belongs to the path"
+        )
     return parts, port or DEFAULT_PORTS[parts.scheme]
 
 
@@ -96,11 +114,11 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _without_tail(given: str) -> str:
+    return given.removesuffix(next((tail for tail in _TAILS if given.endswith(tail)), ""))
+
+
 def _base_path(given: str, provider: Provider) -> str:
-    for tail in _TAILS:
-        if given.endswith(tail):
-            given = given.removesuffix(tail)
-            break
     own, others = provider.path, tuple(provider.bases.values())
     if given in ("", "/v1", own, *others) or own.startswith(given + "/"):
         return own
