@@ -1,10 +1,12 @@
+import itertools
+
 import msgspec
 import pytest
 
 from multillama.core.snapshot import Route, Target
 from multillama.dataplane.exchange import outcome_of
 from multillama.errors import FAILURES, GatewayError, Origin
-from tests.dataplane.stage import STREAM, Stage, ok, post
+from tests.dataplane.stage import STREAM, Stage, get, ok, post
 
 USAGE = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
@@ -29,6 +31,21 @@ def test_a_record_holds_the_facts_of_its_exchange():
     assert 0 <= record.first_byte_ms <= record.total_ms
     assert stage.endpoints[0].state.tokens == 21
     assert b"x-request-id: r1\r\n" in client.received
+
+
+def test_times_are_told_in_whole_microseconds():
+    stage = Stage()
+    thirds = itertools.count()
+    stage.listener.now = lambda: 1000 + next(thirds) / 3
+    client = stage.client()
+
+    client.send(post())
+    stage.answer(ok(USAGE))
+    client.send(get(b"/v1/models"))
+
+    told = [stage.records[0].first_byte_ms, *(record.total_ms for record in stage.records)]
+    assert all(told)
+    assert [len(str(ms).partition(".")[2]) for ms in told] == [3] * 3
 
 
 def test_an_event_stream_is_a_stream_also_where_nobody_asked_for_one():

@@ -207,7 +207,7 @@ class Discovery:
                 begun = self._clock.now()
                 async with asyncio.timeout(LISTING_S):
                     listed = await list_models(watched.configured, self._fetch)
-            self._on_listed(watched, listed, took_ms=(self._clock.now() - begun) * 1000)
+            self._on_listed(watched, listed, took_ms=round((self._clock.now() - begun) * 1000, 3))
             if watched.take(listed):
                 self._is_changed = True
                 self._gather(tasks)

@@ -210,7 +210,7 @@ class Listener:
                 id=request_id, at=self.clock(), operation=name, method=head.method.decode(),
                 path=head.path.decode("latin-1"), status=status, outcome="refused" if error else "ok",
                 error=error.kind if error else None, error_text=error.text if error else None,
-                total_ms=(self.now() - started) * 1000, response_bytes=len(body),
+                total_ms=int((self.now() - started) * 1e6) / 1000, response_bytes=len(body),
             )
         )  # fmt: skip
         if not may_stay:
