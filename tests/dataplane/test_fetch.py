@@ -3,9 +3,8 @@ import asyncio
 import pytest
 
 from multillama.core.snapshot import Timeouts
-from multillama.dataplane import fetch as fetching
 from multillama.dataplane.connect import Connector
-from multillama.dataplane.fetch import fetch
+from multillama.dataplane.fetch import Question, fetch
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.timers import Timers
 from multillama.errors import GatewayError
@@ -46,19 +45,19 @@ def here(server):
     )  # fmt: skip
 
 
-async def get(pool, here, target="/v1/models", fields=()):
-    return await fetch(pool, here, target, fields, timeouts=QUICK)
+async def get(pool, here, target="/v1/models", fields=(), **more):
+    return await fetch(pool, here, Question(target, fields, **more), timeouts=QUICK)
 
 
-async def failure(pool, here):
+async def failure(pool, here, **more):
     with pytest.raises(GatewayError) as caught:
-        await get(pool, here)
+        await get(pool, here, **more)
     assert caught.value.origin == "endpoint:here"
     return caught.value.kind
 
 
 async def test_a_list_is_fetched_whole(pool, here):
-    status, fields, body = await get(pool, here)
+    status, fields, body, _ = await get(pool, here)
 
     assert status == 200
     assert (b"content-type", b"application/json") in fields
@@ -78,10 +77,26 @@ async def test_the_endpoint_gets_what_it_needs_and_what_we_add(pool, here, serve
     ]
 
 
+async def test_a_body_is_posted_as_json(pool, here, server):
+    await get(pool, here, "/v1/chat/completions", body=b'{"model":"m1","messages":[]}')
+
+    request = server.requests[0]
+    assert (request.method, request.json()) == ("POST", {"model": "m1", "messages": []})
+    assert request.header("content-type") == "application/json"
+
+
+async def test_the_first_byte_is_timed(pool, here, server):
+    server.listing = Behaviour(delay_s=0.02)
+
+    reply = await get(pool, here)
+
+    assert 19 < reply.first_byte_ms < 1000
+
+
 async def test_names_come_in_lower_case_and_values_without_blanks(pool, here, server):
     server.listing = Behaviour(headers=(("X-Next", "  page 2 "),))
 
-    _, fields, _ = await get(pool, here)
+    _, fields, _, _ = await get(pool, here)
 
     assert (b"x-next", b"page 2") in fields
 
@@ -142,11 +157,10 @@ async def test_a_server_that_is_down_is_a_failure(pool, here, server):
 
 
 @pytest.mark.parametrize("cut", ["end", "mid-body"])
-async def test_an_endless_list_is_a_failure(pool, here, server, monkeypatch, cut):
-    monkeypatch.setattr(fetching, "MAX_BYTES", 1000)
+async def test_an_endless_list_is_a_failure(pool, here, server, cut):
     server.listing = Behaviour(body=b"x" * 5000, sizes=(400,), cut=cut)
 
-    assert await failure(pool, here) == "endpoint_malformed"
+    assert await failure(pool, here, max_bytes=1000) == "endpoint_malformed"
     await server.until(lambda server: server.connections[0].closed_by is not None)
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from multillama import __version__
+from multillama.app.calling import Calling
 from multillama.app.processes import StartError, bind, is_everywhere, on_stop, run
 from multillama.app.view import GatewayView
 from multillama.config.schema import EndpointSetting, Settings
@@ -24,19 +25,13 @@ from multillama.control.compile import compile_snapshot
 from multillama.control.detect import keys_in, local_runtimes
 from multillama.control.discovery import LISTING_S, Clock, Discovery, EndpointReport
 from multillama.control.endpoints import make_endpoints
-from multillama.control.lister import Answer
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
-from multillama.core.snapshot import Endpoint, Limits, Snapshot, Timeouts
-from multillama.dataplane.connect import Connector
-from multillama.dataplane.fetch import fetch
+from multillama.core.snapshot import Limits, Snapshot, Timeouts
 from multillama.dataplane.handoff import Handoff
 from multillama.dataplane.listener import Listener
-from multillama.dataplane.pool import Pool
-from multillama.dataplane.timers import Timers
 from multillama.observe.lines import Redactor
 from multillama.observe.log import Log
-from multillama.tasks import Tasks
 
 __all__ = [
     "Detected",
@@ -83,27 +78,6 @@ class Detected(NamedTuple):
     """One for each, for people."""
 
 
-class _Calling:
-    """What calling endpoints needs: timers, tasks and connections."""
-
-    def __init__(self, timeouts: Timeouts, report: Callable[[str, BaseException], None]) -> None:
-        self.timeouts = timeouts
-        self.timers = Timers(asyncio.get_running_loop())
-        self.tasks = Tasks(report)
-        self.pool = Pool(self.timers, self.tasks, Connector(os.environ))
-
-    async def fetch(
-        self, endpoint: Endpoint, target: str, fields: tuple[tuple[bytes, bytes], ...]
-    ) -> Answer:
-        """Is the `Fetch` of discovery."""
-        return Answer(*await fetch(self.pool, endpoint, target, fields, timeouts=self.timeouts))
-
-    async def close(self) -> None:
-        await self.tasks.close()
-        self.pool.close()
-        self.timers.close()
-
-
 class Gateway:
     """One running gateway. `async with` builds and closes it."""
 
@@ -132,7 +106,7 @@ class Gateway:
             )
             self.log.start()
             stack.callback(self.log.close)
-            calling = _Calling(timeouts_of(settings), self._on_task_failure)
+            calling = Calling(timeouts_of(settings), self._on_task_failure)
             self.tasks = calling.tasks
             stack.push_async_callback(calling.close)
             handoff = Handoff(self._build_pages, calling.tasks, calling.timers, calling.timeouts)
@@ -327,7 +301,7 @@ def list_models(settings: Settings, *, on_waiting: Callable[[Sequence[str]], Non
 
 async def _list_models(settings: Settings, on_waiting: Callable[[Sequence[str]], None]) -> Listed:
     snapshots = [Snapshot()]
-    calling = _Calling(_hurried(timeouts_of(settings)), _ignore)
+    calling = Calling(_hurried(timeouts_of(settings)), _ignore)
     discovery = Discovery(
         make_endpoints(settings.endpoints, {}),
         fetch=calling.fetch,
@@ -372,7 +346,7 @@ def detect(environ: Mapping[str, str], *, own_port: int | None = None) -> Detect
 
 
 async def _detect(environ: Mapping[str, str], own_port: int | None) -> Detected:
-    calling = _Calling(DETECT_TIMEOUTS, _ignore)
+    calling = Calling(DETECT_TIMEOUTS, _ignore)
     try:
         found = (
             *keys_in(environ, own_port=own_port),

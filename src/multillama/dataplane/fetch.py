@@ -1,10 +1,10 @@
-"""One small request of our own to an endpoint, answered whole: how models are listed.
+"""One small request of our own to an endpoint, answered whole: how models are listed, and servers probed.
 
 It uses the same connections, deadlines and parser as the clients' requests.
 """
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.dataplane.pool import Connecting, Origin, Pool
@@ -18,30 +18,64 @@ MAX_BYTES: Final = 32 * 1024 * 1024
 Fields = tuple[tuple[bytes, bytes], ...]
 
 
-async def fetch(
-    pool: Pool, endpoint: Endpoint, target: str, fields: Fields, *, timeouts: Timeouts
-) -> tuple[int, Fields, bytes]:
-    """Sends `GET target` and returns status, header fields (names in lower case) and body.
+class Question(NamedTuple):
+    """What is asked."""
+
+    target: str
+    """Path and query."""
+    fields: Fields = ()
+    """Further header fields, names in lower case."""
+    body: bytes | None = None
+    """JSON to `POST`, small enough for one write; None for `GET`."""
+    max_bytes: int = MAX_BYTES
+    """The largest body that is taken."""
+
+
+class Reply(NamedTuple):
+    """The whole answer."""
+
+    status: int
+    fields: Fields
+    """Names in lower case."""
+    body: bytes
+    first_byte_ms: float
+    """From the request, a new connection included, to the first byte of the body, or its end."""
+
+
+async def fetch(pool: Pool, endpoint: Endpoint, question: Question, *, timeouts: Timeouts) -> Reply:
+    """Sends one request and returns its answer.
 
     Raises:
-        GatewayError: There is no whole answer, or it is larger than 32 MiB.
+        GatewayError: There is no whole answer, or it is larger than allowed.
     """
-    exchange = _Fetch(pool, endpoint, timeouts)
+    exchange = _Fetch(pool, endpoint, question.max_bytes, timeouts)
+    try:
+        return await exchange.run(_request(endpoint, question))
+    finally:
+        exchange.cancel()
+
+
+def _request(endpoint: Endpoint, question: Question) -> bytes:
+    fields, body = question.fields, question.body
+    if body is not None:
+        length = str(len(body)).encode()
+        fields = (*fields, (b"content-type", b"application/json"), (b"content-length", length))
     sent = {name for name, _ in fields}
     defaults = tuple(pair for pair in endpoint.defaults if pair[0] not in sent)
     lines = b"".join(b"%b: %b\r\n" % field for field in (*fields, *defaults))
-    head = b"GET %b HTTP/1.1\r\n%b%b\r\n" % (target.encode(), endpoint.fixed_head, lines)
-    try:
-        return await exchange.run(head)
-    finally:
-        exchange.cancel()
+    opening = b"%b %b HTTP/1.1\r\n" % (
+        b"GET" if body is None else b"POST",
+        question.target.encode(),
+    )
+    return b"%b%b%b\r\n%b" % (opening, endpoint.fixed_head, lines, body or b"")
 
 
 class _Fetch:
     """An answer on its way."""
 
-    def __init__(self, pool: Pool, endpoint: Endpoint, timeouts: Timeouts) -> None:
+    def __init__(self, pool: Pool, endpoint: Endpoint, max_bytes: int, timeouts: Timeouts) -> None:
         self.endpoint = endpoint.name
+        self._max_bytes = max_bytes
         self._pool = pool
         self._target = endpoint
         self._origin: Origin = pool.origin_of(endpoint, timeouts)
@@ -51,9 +85,12 @@ class _Fetch:
         self._head: AnswerHead | None = None
         self._parts: list[bytes] = []
         self._bytes = 0
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._begun_at = self._loop.time()
+        self._first_byte_at: float | None = None
+        self._done: asyncio.Future[None] = self._loop.create_future()
 
-    async def run(self, request: bytes) -> tuple[int, Fields, bytes]:
+    async def run(self, request: bytes) -> Reply:
         self._request = request
         upstream = self._origin.take()
         if upstream is not None:
@@ -64,10 +101,12 @@ class _Fetch:
         head = self._head
         assert head is not None  # noqa: S101 - the future is resolved without failure only after a head
         pairs = [line.partition(b":")[::2] for line in head.lines]
-        return (
+        first_byte_at = self._first_byte_at or self._loop.time()
+        return Reply(
             head.status,
             tuple((name.lower(), value.strip()) for name, value in pairs),
             b"".join(self._parts),
+            (first_byte_at - self._begun_at) * 1000,
         )
 
     def _connect(self) -> None:
@@ -97,10 +136,12 @@ class _Fetch:
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
         self._bytes += sum(len(part) for part in parts)
+        if self._bytes and self._first_byte_at is None:
+            self._first_byte_at = self._loop.time()
         self._parts += parts
         parts.clear()
-        if self._bytes > MAX_BYTES:
-            text = f"The endpoint {self.endpoint} sent more than {MAX_BYTES} bytes."
+        if self._bytes > self._max_bytes:
+            text = f"The endpoint {self.endpoint} sent more than {self._max_bytes} bytes."
             self._fail(GatewayError("endpoint_malformed", text, endpoint=self.endpoint))
         elif is_last:
             self._upstream = None
