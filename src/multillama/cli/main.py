@@ -22,7 +22,8 @@ from multillama.cli.options import (
     write_options,
 )
 from multillama.cli.output import one_line
-from multillama.cli.serve import SERVE
+from multillama.cli.serve import SERVE, say
+from multillama.cli.streams import open_closed
 from multillama.config.load import BadSetting
 from multillama.config.schema import SETTINGS
 
@@ -131,10 +132,11 @@ def _no_such_option(error: click.NoSuchOption) -> str:
 
 
 def _complain(text: str, *, code: int) -> int:
-    click.echo(f"Error: {one_line(text)}", err=True)
+    say(f"Error: {one_line(text)}")
     return code
 
 
 def main() -> None:
     """Run as a program."""
+    open_closed()
     sys.exit(run(sys.argv[1:]))

@@ -11,6 +11,7 @@ import msgspec
 from multillama.cli.options import Example, Verb, setting_options
 from multillama.cli.output import one_line, show_endpoints, show_models
 from multillama.cli.serve import read_settings, say, with_endpoints
+from multillama.cli.streams import told
 
 if TYPE_CHECKING:
     from multillama.app.gateway import Listed
@@ -30,7 +31,8 @@ def _models(*, as_json: bool, **flags: str | tuple[str, ...] | None) -> int:
         click.echo(json_text(listed))
     else:
         show_models(listed.models, sys.stdout)
-        show_endpoints(listed.endpoints, sys.stderr)
+        with told():
+            show_endpoints(listed.endpoints, sys.stderr)
     if all(report.error is not None for report in listed.endpoints):
         raise click.ClickException("No endpoint listed its models. Check the URLs and the keys.")
     return 0

@@ -12,6 +12,7 @@ import msgspec
 from multillama import __version__
 from multillama.cli.options import Example, Verb, setting_options
 from multillama.cli.output import one_line, show_endpoints
+from multillama.cli.streams import told
 from multillama.cli.title import blank_keys
 from multillama.config.load import Flags, literal_keys, load
 from multillama.config.schema import Settings
@@ -38,7 +39,8 @@ def read_file(path: str) -> str:
 
 def say(text: str) -> None:
     """Tell the operator something; stdout is the log's, and may be JSON."""
-    click.echo(text, err=True)
+    with told():
+        click.echo(text, err=True)
 
 
 def read_settings(flags: Flags, *, default_port: int | None = None) -> Settings:
@@ -93,13 +95,11 @@ def warn_if_open(settings: Settings) -> None:
         return
     host = settings.host
     shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    click.secho(
+    text = (
         f"WARNING: anyone who can reach {shown}:{settings.port} can use every endpoint with"
-        " your keys.\n         Add --api-key env:NAME, or listen on --host localhost.",
-        err=True,
-        fg="red",
-        bold=True,
+        " your keys.\n         Add --api-key env:NAME, or listen on --host localhost."
     )
+    say(click.style(text, fg="red", bold=True))
 
 
 def run_gateway(settings: Settings, *, on_started: "Callable[[Started], None]") -> None:
@@ -123,7 +123,8 @@ def run_gateway(settings: Settings, *, on_started: "Callable[[Started], None]") 
 def show_started(started: "Started") -> None:
     """Show what the first round of discovery found."""
     url = started.url.rstrip("/")
-    show_endpoints(started.endpoints, sys.stderr)
+    with told():
+        show_endpoints(started.endpoints, sys.stderr)
     if any(report.error is not None for report in started.endpoints):
         say("An endpoint that failed is tried again in the background.")
     say(f"Base URL for clients: {url}/v1    Web page: {url}/")
