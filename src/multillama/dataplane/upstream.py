@@ -42,8 +42,8 @@ class Upstream(asyncio.Protocol):
     """A connection of an origin's pool."""
 
     __slots__ = (
-        "_endpoint", "_is_announced", "_is_sent", "_origin", "_reader", "_sent_at", "_timers", "_unsent_bytes",
-        "answering", "deadline", "is_closed", "is_paused", "is_reused", "transport", "watched",
+        "_endpoint", "_has_said_goodbye", "_is_announced", "_is_sent", "_origin", "_reader", "_sent_at", "_timers",
+        "_unsent_bytes", "answering", "deadline", "is_closed", "is_paused", "is_reused", "transport", "watched",
     )  # fmt: skip
 
     def __init__(self, origin: "Origin") -> None:
@@ -58,6 +58,7 @@ class Upstream(asyncio.Protocol):
         """True once an answer has come over it."""
         self.is_paused = False
         """True while the endpoint does not take bytes."""
+        self._has_said_goodbye = False
         # per answer
         self.answering: Answering | None = None
         self._endpoint = ""
@@ -151,6 +152,7 @@ class Upstream(asyncio.Protocol):
             self._timers.arm(self, self._origin.timeouts.idle_s)
 
     def eof_received(self) -> bool:
+        self._has_said_goodbye = True
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -161,7 +163,7 @@ class Upstream(asyncio.Protocol):
         answering, reader = self.answering, self._reader
         if answering is None:
             return
-        if error is None and self._is_announced and reader.end():
+        if error is None and self._is_announced and not self._is_cut() and reader.end():
             self._finish(answering)
             return
         if self._is_announced:
@@ -173,6 +175,13 @@ class Upstream(asyncio.Protocol):
         # One that was closed under us is found dead at once. One that dies later has read the request.
         is_stale = self.is_reused and self._timers.now() - self._sent_at < STALE_S
         self._lose(lost, reusable_socket_died=is_stale and not was_closed)
+
+    def _is_cut(self) -> bool:
+        """Says whether TLS ended without its close_notify: anybody on the way can send that FIN (RFC 9112 §9.8).
+
+        Only uvloop tells; asyncio's own loop reports a bare FIN like an orderly end.
+        """
+        return not self._has_said_goodbye and bool(self.transport.get_extra_info("ssl_object"))
 
     def on_deadline(self) -> None:
         if self.answering is None:
