@@ -215,6 +215,16 @@ def test_half_an_event_is_dropped_before_the_error():
     assert scene.attempt.answer_bytes == 9
 
 
+def test_events_that_come_together_leave_in_one_write():
+    scene = Scene()
+    transport = scene.answer(CHUNKED + SSE)
+
+    transport.protocol.data_received(b"3\r\na\n\n\r\n3\r\nb\n\n\r\n")
+    transport.protocol.data_received(b"3\r\nc\n\n\r\n")
+
+    assert scene.client.written[1:] == [b"6\r\na\n\nb\n\n\r\n", b"3\r\nc\n\n\r\n"]
+
+
 def test_an_answer_in_one_segment_leaves_in_one_write():
     scene = Scene()
 

@@ -16,6 +16,12 @@ _INPUT: Final = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,12})(?=[\s,}
 _OUTPUT: Final = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
 _TOTAL: Final = re.compile(rb'"total_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
 
+_USUAL: Final = re.compile(
+    rb'"usage"\s*:\s*\{\s*"(?:prompt|input)_tokens"\s*:\s*(\d{1,12})\s*,'
+    rb'\s*"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])'
+)
+"""Both counts at once, as most endpoints begin."""
+
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens as the endpoint reported them; None where it said nothing."""
@@ -45,6 +51,9 @@ def read_usage(opening: bytes, ending: bytes) -> Usage:
 def _counts_after(data: bytes, at: int) -> Usage:
     if at < 0:
         return Usage()
+    usual = _USUAL.match(data, at)
+    if usual is not None:
+        return Usage(int(usual[1]), int(usual[2]))
     # The first of a name counts: what follows may be details or iterations with the same names.
     end = at + WINDOW_BYTES
     into, out = _INPUT.search(data, at, end), _OUTPUT.search(data, at, end)

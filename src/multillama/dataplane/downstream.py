@@ -100,11 +100,10 @@ class Downstream(asyncio.Protocol):
             exchange.cancel()
 
     def data_received(self, data: bytes) -> None:
-        queued = self._queued = self._queued + data if self._queued else data
+        self._queued = self._queued + data if self._queued else data
         if self._mode != BUSY:
             self._pump()
-            queued = self._queued
-        if len(queued) > MAX_QUEUED_BYTES:
+        if self._queued and len(self._queued) > MAX_QUEUED_BYTES:
             self._pause_reading()
 
     def eof_received(self) -> bool:
@@ -177,16 +176,18 @@ class Downstream(asyncio.Protocol):
         if not self._queued and self._mode in (HEAD, BODY):
             if self._is_half_closed:
                 self.close()  # what would come next never will
-            else:
+            elif self.is_read_paused:
                 self._resume_reading()
 
     def _read_head(self, data: bytes) -> None:
         partial = self._partial
         if partial is None:
             end = data.find(b"\r\n\r\n") + 4
-            known = self._memo.find(data[:end]) if end > 4 else None
+            raw = data[:end]
+            known = self._memo.find(raw)
             if known is not None:
-                self._begin(*known, data[:end], data[end:])
+                head, length = known
+                self._begin(head, length, raw, data[end:])
                 return
             limits = self._listener.snapshot.limits
             partial = PartialHead(target_limit=limits.target_bytes, head_limit=limits.head_bytes)
@@ -218,22 +219,16 @@ class Downstream(asyncio.Protocol):
             listener.serve_other(self, head, length, raw)
             return
         request = Request(head, length, operation, at=listener.clock(), started=listener.now())
-        self._await_body(request, rest)
+        self._request = request
+        if length and len(rest) >= length:  # as most
+            request.take_whole(rest if len(rest) == length else rest[:length])
+            rest = rest[length:]
+        self._mode = BUSY if request.is_complete else BODY
+        self._queued = rest
         self._exchange = exchange = Exchange(listener, self, request, operation)
         exchange.start()
         if self._mode == BODY and not self._queued:
             self._wait(listener.snapshot.timeouts.body_s)
-
-    def _await_body(self, request: Request, rest: bytes) -> None:
-        """Says what the following bytes are; a body that is here whole is taken at once."""
-        self._request = request
-        length = request.length
-        if length and len(rest) >= length:
-            request.feed(rest[:length] if len(rest) > length else rest)
-            request.is_complete = True
-            rest = rest[length:]
-        self._mode = BUSY if request.is_complete else BODY
-        self._queued = rest
 
     def _read_body(self, exchange: Exchange, data: bytes) -> None:
         request = exchange.request
@@ -293,7 +288,8 @@ class Downstream(asyncio.Protocol):
     def take_body(self) -> bytes:
         request = self._request
         taken = request.take() if request is not None else b""
-        self._resume_reading()
+        if self.is_read_paused:
+            self._resume_reading()
         return taken
 
     def may_keep_alive(self) -> bool:

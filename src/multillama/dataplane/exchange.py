@@ -14,7 +14,7 @@ from multillama.core.refusal import error_body
 from multillama.core.retry import may_try_next
 from multillama.core.routing import MAX_SHOWN_NAME, plan_targets
 from multillama.core.snapshot import Snapshot, Target
-from multillama.core.usage import Usage, read_usage, says_it_is_over
+from multillama.core.usage import read_usage, says_it_is_over
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.relay import Attempt, Client
@@ -61,7 +61,6 @@ class _Pause:
 
 
 PAUSE: Final = _Pause()
-NO_USAGE: Final = Usage()
 _LINES: Final = {
     "invalid_api_key": b"www-authenticate: Bearer\r\n",
     "shutting_down": b"retry-after: 1\r\n",
@@ -291,47 +290,40 @@ class Exchange:
         own_bytes: int = 0,
     ) -> None:
         """Writes the record; `answered` is the attempt whose answer the client got, if any."""
-        request = self.request
-        now = self.server.now()
-        if answered is not None:
+        request, model, attempt = self.request, self.model, self.attempt
+        started = request.started
+        record = Record(
+            id=self.id,
+            at=request.at,
+            operation=self.operation.name,
+            method="POST",
+            path=request.head.path.decode("latin-1"),
+            # Cut: a name may be as long as a body, and records are kept.
+            model=None if model is None else model[:MAX_SHOWN_NAME],
+            endpoint=None if attempt is None else attempt.endpoint,
+            status=status,
+            outcome="ok",
+            stream=self.stream,
             # Whole microseconds, which read well in the log: 44 ns a figure, where `round` takes 170.
-            first_byte_ms: float | None = (
-                int((answered.first_byte_at - request.started) * 1e6) / 1000
-            )
-            usage = read_usage(answered.opening, b"".join(answered.ending))
-            answered.target_endpoint.state.on_usage(usage.input_tokens, usage.output_tokens)
-            status = answered.status
-            own_bytes = answered.answer_bytes
-        else:
-            first_byte_ms = None
-            usage = NO_USAGE
-        self.server.on_record(
-            Record(
-                id=self.id,
-                at=request.at,
-                operation=self.operation.name,
-                method="POST",
-                path=request.head.path.decode("latin-1"),
-                # Cut: a name may be as long as a body, and records are kept.
-                model=self.model if self.model is None else self.model[:MAX_SHOWN_NAME],
-                endpoint=self.attempt.endpoint if self.attempt is not None else None,
-                status=status,
-                outcome="ok"
-                if error is None
-                else outcome_of(error, committed=answered is not None),
-                stream=self.stream or (answered is not None and answered.is_event_stream),
-                error=None if error is None else error.kind,
-                error_text=None if error is None else error.text,
-                first_byte_ms=first_byte_ms,
-                total_ms=int((now - request.started) * 1e6) / 1000,
-                request_bytes=request.received_bytes,
-                response_bytes=own_bytes,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                attempts=self._attempts,
-                tried=self._tried,
-            )
+            total_ms=int((self.server.now() - started) * 1e6) / 1000,
+            request_bytes=request.received_bytes,
+            response_bytes=own_bytes,
+            attempts=self._attempts,
+            tried=self._tried,
         )
+        if answered is not None:
+            usage = read_usage(answered.opening, b"".join(answered.ending))
+            into, out = usage.input_tokens, usage.output_tokens
+            answered.target_endpoint.state.on_usage(into, out)
+            record.input_tokens, record.output_tokens = into, out
+            record.first_byte_ms = int((answered.first_byte_at - started) * 1e6) / 1000
+            record.status = answered.status
+            record.response_bytes = answered.answer_bytes
+            record.stream = self.stream or answered.is_event_stream
+        if error is not None:
+            record.outcome = outcome_of(error, committed=answered is not None)
+            record.error, record.error_text = error.kind, error.text
+        self.server.on_record(record)
 
 
 def outcome_of(error: GatewayError, *, committed: bool) -> Outcome:

@@ -15,20 +15,22 @@ from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
-from multillama.wire.answers import STATUS_LINES, AnswerHead, status_line
+from multillama.wire.answers import AnswerHead, status_line
 from multillama.wire.events import BLANK_LINES, WholeEvents
 
 EDGE_BYTES: Final = 2048
 """How much of an answer's beginning and end is kept, to read its usage."""
 
-CRLF: Final = b"\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
 CHUNKED: Final = b"transfer-encoding: chunked"
 UNBUFFERED: Final = b"x-accel-buffering: no"
 """Tells an nginx in front of us to pass events on as they come."""
 
-_OUR_ID: Final = b"x-request-id: %b\r\nx-multillama-endpoint: %b"
-_BESIDE_ITS_ID: Final = b"x-multillama-id: %b\r\nx-multillama-endpoint: %b"
+MAX_PIECES: Final = 16
+"""In which an answer's end is kept."""
+
+_OUR_ID: Final = "x-request-id: %s\r\nx-multillama-endpoint: %s"
+_BESIDE_ITS_ID: Final = "x-multillama-id: %s\r\nx-multillama-endpoint: %s"
 
 
 class Client(Protocol):
@@ -70,6 +72,8 @@ class Attempt:
     _head_bytes: bytes = b""
     _is_chunked: bool = False
     _is_framed: bool = False
+    _is_opening: bool = False
+    """True while a stream's first bytes are kept."""
     is_event_stream: bool = False
     """True once an answer of server-sent events has begun."""
     _events: WholeEvents | None = None
@@ -161,25 +165,25 @@ class Attempt:
         self._request_head = self._request_body = b""  # a long stream need not hold its prompt
         self.first_byte_at = monotonic()
         self.status = head.status
-        self.is_event_stream = head.is_event_stream
-        client = self._client
+        self.is_event_stream = self._is_opening = head.is_event_stream
+        client, lines, length = self._client, head.lines, head.length
         # The endpoint's own request id is the one its support asks for, so it keeps that name.
         own = _BESIDE_ITS_ID if head.has_request_id else _OUR_ID
-        lines = head.lines
-        lines.append(own % (self._exchange_id.encode(), self.endpoint.encode("latin-1")))
-        if head.length is not None:
+        lines.append((own % (self._exchange_id, self.endpoint)).encode("latin-1"))
+        if length is not None:
+            self._is_framed = True
             # 204 has no framing line at all (RFC 9110 §8.6); a 304's length describes what is not sent.
             if head.status != 204:
-                lines.append(b"content-length: %d" % head.length)
+                lines.append(b"content-length: %d" % length)
         elif head.may_have_body:
-            self._is_chunked = client.has_http_11
+            self._is_chunked = self._is_framed = client.has_http_11
             if self._is_chunked:
                 lines.append(CHUNKED)
             else:
                 self.must_close = True
         if head.is_event_stream:
             is_coded = any(line[:17].lower() == b"content-encoding:" for line in lines)
-            if head.length is None and not is_coded:
+            if length is None and not is_coded:
                 self._events = WholeEvents()
             lines.append(UNBUFFERED)
         if self.must_close or not client.may_keep_alive():
@@ -187,30 +191,30 @@ class Attempt:
             lines.append(b"connection: close")
         elif not client.has_http_11:
             lines.append(b"connection: keep-alive")
-        self._is_framed = self._is_chunked or head.length is not None
-        self._head_bytes = (
-            (STATUS_LINES.get(head.status) or status_line(head.status))
-            + b"\r\n".join(lines)
-            + b"\r\n\r\n"
-        )
+        self._head_bytes = b"%b%b\r\n\r\n" % (status_line(head.status), b"\r\n".join(lines))
         client.on_commit()
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
         data = b""
         if parts:
-            data = parts[0] if len(parts) == 1 else b"".join(parts)
-            parts.clear()
+            data = parts.pop() if len(parts) == 1 else _take_all(parts)
         events = self._events
         if events is not None and (events.half or not data.endswith(BLANK_LINES)):
             data = events.rest() + data if is_last else events.take(data)
         if data:
-            self._tap(data)
+            size = len(data)
+            self.answer_bytes += size
+            ending = self.ending
+            ending.append(data)
+            if len(ending) > MAX_PIECES or size > EDGE_BYTES or self._is_opening:
+                self._trim()
             if self._is_chunked:
-                tail = b"\r\n0\r\n\r\n" if is_last else CRLF
-                data = b"%b%x\r\n%b%b" % (self._head_bytes, len(data), data, tail)
-            elif self._head_bytes:
+                data = b"%x\r\n%b\r\n" % (size, data)
+                if is_last:
+                    data += LAST_CHUNK
+            if self._head_bytes:
                 data = self._head_bytes + data
-            self._head_bytes = b""
+                self._head_bytes = b""
             self._client.write(data)
         elif self._head_bytes or (is_last and self._is_chunked):
             last = LAST_CHUNK if is_last and self._is_chunked else b""
@@ -219,20 +223,14 @@ class Attempt:
         if is_last:
             self._end()
 
-    def _tap(self, data: bytes) -> None:
-        """Keeps the edges of the answer: its usage stands there."""
-        size = self.answer_bytes
-        self.answer_bytes = size + len(data)
-        if size < EDGE_BYTES and self.is_event_stream:
-            self.opening += data[: EDGE_BYTES - size]
-        ending = self.ending
-        ending.append(data)
-        if len(ending) > 16 or len(data) > EDGE_BYTES:
-            self._trim()
-
     def _trim(self) -> None:
-        """Lets go of what lies between the edges."""
+        """Keeps the edges of the answer: its usage stands there."""
         ending = self.ending
+        if self._is_opening:
+            self.opening += ending[-1][: EDGE_BYTES - len(self.opening)]
+            self._is_opening = len(self.opening) < EDGE_BYTES
+            if len(ending) <= MAX_PIECES and len(ending[-1]) <= EDGE_BYTES:
+                return
         if not self.opening:
             self.opening = b"".join(ending)[:EDGE_BYTES]
         tail = ending[-1] if len(ending[-1]) >= EDGE_BYTES else b"".join(ending)
@@ -284,6 +282,12 @@ class Attempt:
         # Letting go of the exchange here breaks the circle, so that it is freed without the garbage collector.
         on_over, self._on_over = self._on_over, _nothing
         on_over()
+
+
+def _take_all(parts: list[bytes]) -> bytes:
+    data = b"".join(parts)
+    parts.clear()
+    return data
 
 
 def _nothing() -> None:

@@ -76,13 +76,12 @@ class Upstream(asyncio.Protocol):
         self._is_sent = body is not None
         self._sent_at = self._timers.now()
         write, transport = self._origin.outbox.write, self.transport
-        if not body:
-            write(transport, head)
-        elif len(body) <= JOIN_BELOW_BYTES:
+        if body and len(body) <= JOIN_BELOW_BYTES:
             write(transport, head + body)
         else:
             write(transport, head)
-            write(transport, body)
+            if body:
+                write(transport, body)
         if body is not None and not self.is_paused:
             self._timers.arm(self, self._origin.timeouts.first_byte_s)
 
@@ -143,13 +142,17 @@ class Upstream(asyncio.Protocol):
                 return
             self._is_announced = True
             answering.on_head(reader.head)
+            if self.deadline != NEVER and not reader.is_complete:
+                self._timers.arm(self, self._origin.timeouts.idle_s)
         if reader.is_complete:
             self._finish(answering)
             return
         answering.on_data(reader.parts, is_last=False)
         # Not while paused by the client: then its deadline runs, not the endpoint's.
         if self.deadline != NEVER:
-            self._timers.arm(self, self._origin.timeouts.idle_s)
+            self.deadline = (
+                self._timers.now() + self._origin.timeouts.idle_s
+            )  # later: no need to arm
 
     def eof_received(self) -> bool:
         self._has_said_goodbye = True

@@ -117,19 +117,14 @@ class AnswerReader:
         Raises:
             GatewayError: `endpoint_malformed`, with half a sentence as its text; the caller names the endpoint.
         """
-        if self.head is None:
-            data = self._collect_head(data)
-            # An interim answer: each is read alone, because the next head may not be here whole.
-            while data.startswith(b"1", 9):
-                end = data.index(b"\r\n\r\n") + 4
-                self._parse(data[:end])
-                data = self._collect_head(data[end:])
-            if not data:
-                return
-        self._parse(data)
-
-    def _parse(self, data: bytes) -> None:
         try:
+            if self.head is None:
+                data = self._collect_head(data)
+                # An interim answer: each is read alone, because the next head may not be here whole.
+                while data.startswith(b"1", 9):
+                    end = data.index(b"\r\n\r\n") + 4
+                    self._parser.feed_data(data[:end])
+                    data = self._collect_head(data[end:])
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self.is_complete:
