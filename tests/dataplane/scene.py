@@ -24,6 +24,9 @@ class Client:
     def may_keep_alive(self):
         return self.stays
 
+    def date(self):
+        return b"now"
+
     def on_commit(self):
         self.commits += 1
 

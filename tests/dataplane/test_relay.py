@@ -95,10 +95,20 @@ def test_the_endpoints_head_comes_back_with_our_ids_and_framing():
     scene.answer(b"X-Ratelimit: 5\r\nContent-Length: 2\r\nContent-Type: a/b\r\n", b"ok")
 
     assert scene.client.written == [
-        b"HTTP/1.1 200 OK\r\nX-Ratelimit: 5\r\nContent-Type: a/b\r\nx-request-id: r1\r\n"
+        b"HTTP/1.1 200 OK\r\nX-Ratelimit: 5\r\nContent-Type: a/b\r\ndate: now\r\nx-request-id: r1\r\n"
         b"x-multillama-endpoint: here\r\ncontent-length: 2\r\n\r\nok"
     ]
     assert (scene.client.commits, scene.attempt.status, scene.attempt.must_close) == (1, 200, False)
+
+
+@pytest.mark.parametrize("name", [b"Date", b"date", b"DATE"])
+def test_the_endpoints_date_stays_and_ours_is_not_added(name):
+    scene = Scene()
+
+    scene.answer(name + b": then\r\nContent-Length: 0\r\n")
+
+    assert b"\r\n%b: then\r\n" % name in scene.client.head
+    assert b"now" not in scene.client.head
 
 
 def test_the_endpoints_request_id_keeps_its_name_and_ours_stands_beside():

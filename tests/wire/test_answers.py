@@ -150,6 +150,14 @@ def test_the_endpoints_request_id_is_kept_and_noted(name):
     assert not read_head((b"request-id", b"req_1")).has_request_id
 
 
+@pytest.mark.parametrize("name", [b"date", b"Date", b"DATE"])
+def test_the_endpoints_date_is_forwarded_and_told(name):
+    head = read_head((name, b"Thu, 01 Jan 1970 00:00:00 GMT"))
+
+    assert (head.has_date, lines_of(head)) == (True, name + b": Thu, 01 Jan 1970 00:00:00 GMT\r\n")
+    assert not read_head((b"x-date", b"a")).has_date
+
+
 def test_a_head_that_comes_again_is_sorted_the_same_way_on_every_connection():
     known = {}
     raw = answer(

@@ -312,8 +312,11 @@ class Downstream(asyncio.Protocol):
         self._must_close = not self.may_keep_alive()
         self.send_answer(status, body, lines, may_stay=not self._must_close)
 
+    def date(self) -> bytes:
+        return self._listener.date()
+
     def send_answer(self, status: int, body: bytes, lines: bytes, *, may_stay: bool) -> None:
-        lines += b"date: %b\r\n" % self._listener.date()
+        lines += b"date: %b\r\n" % self.date()
         head = own_head(status, len(body), lines, may_stay=may_stay, has_http_11=self.has_http_11)
         self.write(head if self.is_head else head + body)
 

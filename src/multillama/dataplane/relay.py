@@ -39,6 +39,9 @@ class Client(Protocol):
     has_http_11: bool
 
     def may_keep_alive(self) -> bool: ...
+    def date(self) -> bytes:
+        """Returns the value of a `date` of now."""
+
     def on_commit(self) -> None:
         """Comes once, before the first byte of the answer: no other target will be tried."""
 
@@ -167,6 +170,8 @@ class Attempt:
         self.status = head.status
         self.is_event_stream = self._is_opening = head.is_event_stream
         client, lines, length = self._client, head.lines, head.length
+        if not head.has_date:  # RFC 9110 §6.6.1
+            lines.append(b"date: " + client.date())
         # The endpoint's own request id is the one its support asks for, so it keeps that name.
         own = _BESIDE_ITS_ID if head.has_request_id else _OUR_ID
         lines.append((own % (self._exchange_id, self.endpoint)).encode("latin-1"))

@@ -34,6 +34,8 @@ _LENGTH: Final = 4
 _NAMING: Final = 5
 """A `connection` that names other fields."""
 _DROP: Final = 6
+_DATE: Final = 7
+"""Forwarded, and tells that we need not add one."""
 _DROPPED: Final = frozenset(
     (
         b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
@@ -50,13 +52,22 @@ LONGEST_KNOWN: Final = 256
 class AnswerHead:
     """The facts of one answer's head."""
 
-    __slots__ = ("chunked", "has_request_id", "is_event_stream", "length", "lines", "status")
+    __slots__ = (
+        "chunked",
+        "has_date",
+        "has_request_id",
+        "is_event_stream",
+        "length",
+        "lines",
+        "status",
+    )
 
     def __init__(self, status: int) -> None:
         self.status = status
         self.length: int | None = None
         self.chunked = False
         self.is_event_stream = False
+        self.has_date = False
         self.has_request_id = False
         self.lines: list[bytes] = []
         """Header lines for the client as the endpoint sent them, without their CRLF."""
@@ -223,6 +234,8 @@ class AnswerReader:
             head.lines.append(line)
             if role == _EVENTS:
                 head.is_event_stream = True
+            elif role == _DATE:
+                head.has_date = True
             else:
                 head.has_request_id = True
 
@@ -243,6 +256,8 @@ def _role_of(line: bytes) -> int:
         return _EVENTS if is_stream else _FORWARD
     if name == b"x-request-id":
         return _ID
+    if name == b"date":
+        return _DATE
     if name == b"connection":
         return _DROP if value.strip().lower() in (b"keep-alive", b"close") else _NAMING
     if name == b"transfer-encoding":
