@@ -27,6 +27,8 @@ class Load(NamedTuple):
     stream: bool = False
     pause_ms: int = 0
     """Wait of each connection before a request, on average."""
+    get: bool = False
+    """A GET, and no chat."""
     models: Path | None = None
     """File with the models to ask for in turn, one a line; `m1` without it."""
     written_url: str | None = None
@@ -58,6 +60,7 @@ def wrk(load: Load, *, seconds: float | None = None) -> str:
         "BENCH_PAD": str(load.pad_bytes),
         "BENCH_PAUSE_MS": str(load.pause_ms),
         "BENCH_STREAM": "1" if load.stream else "0",
+        "BENCH_GET": "1" if load.get else "0",
     }
     if load.models is not None:
         asked["BENCH_MODELS"] = str(load.models)

@@ -32,6 +32,8 @@ PAUSE_MS = 5
 """Of 32 connections: neither the gateway nor nginx has all it can take."""
 LONG_REQUESTS = 1_000_000
 STARTS = 11
+LISTED = 1000
+"""Models in the list whose answer is measured."""
 
 
 def alternate(
@@ -208,6 +210,27 @@ def _listed(stage: Stage, name: str, models: list[str]) -> Path:
     return file
 
 
+def listing(stage: Stage, rounds: int) -> Iterator[Figure]:
+    """The list of 1,000 models, which is rendered once, and one model of it beside."""
+    addresses = at.addresses(LISTED // at.MODELS_EACH)
+    base = f"http://127.0.0.1:{at.GATEWAY_PORTS[0]}/v1/models"
+    one = f"{base}/{at.model_names(addresses)[0]}"
+    with at.gateway(stage, [f"http://{address}:{at.JSON_PORT}/" for address in addresses]) as pid:
+        at.wait_for(at.GATEWAY_PORTS[0], models=LISTED)
+        size = len(at.get(at.GATEWAY_PORTS[0], "/v1/models"))
+        whole, single = alternate((Load(base, get=True), pid), (Load(one, get=True), pid), rounds)
+    yield Figure(
+        name="models",
+        title=f"GET /v1/models of {LISTED:,} models, {size / 1000:.0f} kB, from memory",
+        value=min(_cpu(whole)),
+        unit="CPU µs",
+        bar=100,
+        gateway=f"p50 {min(cost.p50_us for cost in whole):.0f} µs, {max(cost.per_s for cost in whole):.0f} /s",
+        beside=f"one model {min(_cpu(single)):.1f} CPU µs",
+        samples={"list": _cpu(whole), "one model": _cpu(single)},
+    )
+
+
 def starts(stage: Stage, rounds: int) -> Iterator[Figure]:
     """How long the commands take; medians, as a person at a shell would meet them."""
     help_ms = [_help_ms() for _ in range(STARTS)]
@@ -291,5 +314,6 @@ MEASURES: dict[str, Callable[[Stage, int], Iterator[Figure]]] = {
     "plain": plain,
     "streamed": streamed,
     "scale": scale,
+    "listing": listing,
     "long": long,
 }
