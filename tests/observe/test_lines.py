@@ -183,6 +183,14 @@ def test_a_json_line_is_one_printable_line_that_gives_the_text_back(model, path)
     assert read["path"] == path.encode("utf-8", "backslashreplace").decode()
 
 
+@given(st.lists(st.sampled_from(["gpt-5", "a\nb\r", "caf\xe9", "\x7f", "\ud800"]), max_size=5))
+@pytest.mark.parametrize("lines", [JsonLines(), TextLines(colour=False)])
+def test_many_records_are_the_same_lines_as_each_alone(lines, models):
+    records = [replace(ANSWER, model=model, at=at * 0.7) for at, model in enumerate(models)]
+
+    assert lines.records(records) == b"".join(lines.record(record) for record in records)
+
+
 def test_half_of_a_surrogate_pair_is_shown_wherever_it_is_in_an_event():
     facts = {"models": ["a\ud800"], "by": {"\udfff": 1}}
 

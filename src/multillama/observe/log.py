@@ -18,8 +18,8 @@ from multillama.observe.lines import Event, JsonLines, Redactor, TextLines, dura
 
 QUEUE_LINES: Final = 8192
 """Half a second at full speed; about 8 MB when it is full."""
-BATCH_LINES: Final = 64
-"""Formatted at one go, about 0.2 ms: the event loop waits that long for the interpreter at most."""
+BATCH_LINES: Final = 128
+"""Formatted at one go, about 0.1 ms: the event loop waits that long for the interpreter at most."""
 PERIOD_S: Final = 0.1
 """From a line's arrival to its writing."""
 CLOSE_S: Final = 1.0
@@ -156,33 +156,41 @@ class Log:
             self._hurry.clear()
 
     def _drain(self) -> None:
-        lines: list[bytes] = []
+        lines: list[Record | Event] = []
         while self._queue:
             line = self._queue.popleft()
             if isinstance(line, threading.Event):
                 lines = self._write(lines)
                 line.set()
                 continue
-            lines.append(self._format(line))
+            lines.append(line)
             if len(lines) == BATCH_LINES:
                 lines = self._write(lines)
         if lines or self.dropped > self._reported:
             self._write(lines)
 
-    def _format(self, line: Record | Event) -> bytes:
-        if isinstance(line, Record):
-            return self._lines.record(self._redactor.clean_record(line))
-        return self._lines.event(self._redactor.clean_event(line))
+    def _format(self, lines: list[Record | Event]) -> bytes:
+        formed: list[bytes] = []
+        records: list[Record] = []  # those that follow one another are formatted at one go
+        for line in lines:
+            if isinstance(line, Record):
+                records.append(self._redactor.clean_record(line))
+                continue
+            formed.append(self._lines.records(records))
+            formed.append(self._lines.event(self._redactor.clean_event(line)))
+            records.clear()
+        formed.append(self._lines.records(records))
+        return b"".join(formed)
 
-    def _write(self, lines: list[bytes]) -> list[bytes]:
+    def _write(self, lines: list[Record | Event]) -> list[Record | Event]:
         """Writes the lines or counts them as lost; returns the empty batch to go on with."""
         if self._is_gone or self._is_too_late():
             self._lost += len(lines)
             return []
         missing = self.dropped - self._reported
-        first = [self._format(self._loss(missing))] if missing else []
+        first: list[Record | Event] = [self._loss(missing)] if missing else []
         try:
-            self._sink.write(b"".join(first + lines), give_up=self._is_too_late)
+            self._sink.write(self._format(first + lines), give_up=self._is_too_late)
         except OSError as error:
             self._lost += len(lines)
             self._is_gone = error.errno in _GONE
