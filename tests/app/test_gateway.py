@@ -22,6 +22,7 @@ from multillama.app.gateway import (
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting, Settings
 from multillama.core.snapshot import Limits, Timeouts
+from multillama.testing.behaviours import Behaviour
 from multillama.testing.server import ScriptedServer
 from tests.gateway import free_port
 
@@ -215,3 +216,13 @@ async def test_a_key_sent_as_a_models_name_is_not_shown_on_the_page():
         await gateway.drain()
 
     assert KEY not in shown
+
+
+async def test_a_local_server_is_asked_what_it_holds():
+    row = {"id": "m1", "object": "model", "owned_by": "llamacpp"}
+    async with ScriptedServer() as server, Gateway(settings_for(server.url)) as gateway:
+        server.listing = Behaviour(body=json.dumps({"data": [row]}).encode())
+        server.default = Behaviour(body=b'[{"id":0,"is_processing":true}]')
+
+        await server.until(lambda server: any(one.target == "/slots" for one in server.requests))
+        await gateway.drain()

@@ -25,6 +25,7 @@ from multillama.control.compile import compile_snapshot
 from multillama.control.detect import keys_in, local_runtimes
 from multillama.control.discovery import LISTING_S, Clock, Discovery, EndpointReport
 from multillama.control.endpoints import make_endpoints
+from multillama.control.warmth import Prober
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
 from multillama.core.snapshot import Limits, Snapshot, Timeouts
@@ -121,6 +122,8 @@ class Gateway:
             )
             self.listener.on_crash = partial(self._on_task_failure, "exchange")
             stack.callback(self.listener.abort)
+            clock = Clock(time.monotonic, time.time, asyncio.sleep)
+            self.prober = Prober(calling.probe, clock=clock, on_news=self.view.on_state)
             self.discovery = Discovery(
                 endpoints,
                 fetch=calling.fetch,
@@ -131,11 +134,12 @@ class Gateway:
                     limits=limits_of(settings),
                 ),
                 publish=self._publish,
-                clock=Clock(time.monotonic, time.time, asyncio.sleep),
+                clock=clock,
                 refresh_s=settings.refresh_s,
             )
             self.discovery.on_change = self._on_endpoint
             self.discovery.start(calling.tasks)
+            self.prober.start(calling.tasks)
             await self.listener.listen(sockets)
             self._stack = stack.pop_all()
         return self
@@ -158,6 +162,7 @@ class Gateway:
     def _publish(self, snapshot: Snapshot) -> None:
         snapshot = msgspec.structs.replace(snapshot, bound=self.settings.host)
         self.listener.snapshot = snapshot
+        self.prober.on_snapshot(snapshot)
         self.view.on_snapshot(snapshot)
 
     def _on_endpoint(self, report: EndpointReport, models: Sequence[str]) -> None:

@@ -72,7 +72,7 @@ class _Place(NamedTuple):
 MAX_PAGES: Final = 100
 MAX_MODELS: Final = 20_000
 """Of one endpoint; the largest known list has 1,000. More would hold up the event loop at every refresh."""
-_HEADERS: Final = (
+HEADERS: Final = (
     (b"accept", b"application/json"),
     (b"user-agent", f"multillama/{__version__}".encode()),
 )
@@ -164,7 +164,7 @@ async def _pages(endpoint: Endpoint, place: _Place, fetch: Fetch) -> tuple[Row, 
 
 async def _get(endpoint: Endpoint, path: str, fetch: Fetch) -> Answer:
     try:
-        answer = await fetch(endpoint, _with_query(path, endpoint), _HEADERS + endpoint.defaults)
+        answer = await fetch(endpoint, with_query(path, endpoint), HEADERS + endpoint.defaults)
     except GatewayError as error:
         # whoever tells it has named the endpoint
         said = error.text.replace(f"The endpoint {endpoint.name} ", "It ", 1)
@@ -175,7 +175,8 @@ async def _get(endpoint: Endpoint, path: str, fetch: Fetch) -> Answer:
     raise _refusal(endpoint, path, answer)
 
 
-def _with_query(path: str, endpoint: Endpoint) -> str:
+def with_query(path: str, endpoint: Endpoint) -> str:
+    """Return a path with the query that the endpoint wants on each request."""
     if not endpoint.query:
         return path
     return f"{path}{'&' if '?' in path else '?'}{endpoint.query.decode('ascii')}"
