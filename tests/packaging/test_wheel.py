@@ -1,14 +1,15 @@
 """The package as a user gets it: built, installed into an empty environment, and run from there."""
 
+import contextlib
 import json
 import os
 import pathlib
+import platform
 import re
 import subprocess
 import sys
 import tarfile
 import urllib.request
-import venv
 import zipfile
 from collections.abc import Iterator, Mapping
 
@@ -21,6 +22,8 @@ from tests.packaging.test_locks import PACKAGES_AT_MOST, locked
 
 ROOT = pathlib.Path(__file__).parents[2]
 MEBIBYTES_AT_MOST = 40
+CHAT = b'{"model": "m1", "messages": []}'
+OLDEST = (3, 11)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -59,31 +62,33 @@ def wheel(built):
     return path
 
 
-@pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory):
-    """A new environment into which pip has put the wheel and what it asks for."""
-    folder = tmp_path_factory.mktemp("installed")
-    venv.create(folder / "env", with_pip=True)
+def install(wheel: pathlib.Path, python: str, folder: pathlib.Path) -> pathlib.Path:
+    """A new environment of that Python, into which pip has put the wheel and what it asks for."""
+    run(python, "-m", "venv", folder / "env")
     # the locked versions, without hashes, which pip would then want of the wheel as well
     pins = folder / "pins.txt"
     pins.write_text("".join(f"{name}=={version}\n" for name, version in locked("base.txt").items()))
-    python = folder / "env" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--retries", "5", "--constraint", pins, wheel)
+    inside = folder / "env" / "bin" / "python"
+    run(inside, "-m", "pip", "install", "--quiet", "--retries", "5", "--constraint", pins, wheel)
     return folder / "env"
 
 
 @pytest.fixture(scope="module")
-def served(installed, tmp_path_factory) -> Iterator[str]:
-    """The URL of the installed command, which serves one scripted endpoint and must stop well."""
+def installed(wheel, tmp_path_factory):
+    return install(wheel, sys.executable, tmp_path_factory.mktemp("installed"))
+
+
+@contextlib.contextmanager
+def serving(env: pathlib.Path, log: pathlib.Path) -> Iterator[str]:
+    """Gives the URL of an installed command, which serves one scripted endpoint and must stop well."""
     port = free_port()
-    log = tmp_path_factory.mktemp("served") / "log"
-    command = [str(installed / "bin" / "multillama"), "--port", str(port)]
+    command = [str(env / "bin" / "multillama"), "--port", str(port)]
     with (
         ScriptedServer(["m1"], text="From the wheel.") as server,
         log.open("wb") as out,
         subprocess.Popen(
             [*command, *endpoints(server.url)],
-            cwd=installed,
+            cwd=env,
             env=without_ours(environment()),
             stdout=out,
             stderr=subprocess.PIPE,
@@ -98,6 +103,12 @@ def served(installed, tmp_path_factory) -> Iterator[str]:
             process.terminate()
             said = process.communicate(timeout=15)[1]
     assert (process.returncode, "Traceback" in said + log.read_text()) == (0, False)
+
+
+@pytest.fixture(scope="module")
+def served(installed, tmp_path_factory) -> Iterator[str]:
+    with serving(installed, tmp_path_factory.mktemp("served") / "log") as url:
+        yield url
 
 
 def get(url: str, data: bytes | None = None) -> str:
@@ -173,14 +184,12 @@ def test_the_installed_command_prints_help_from_the_wheel(installed):
 
 @pytest.mark.network
 def test_the_installed_command_serves_health_models_and_a_chat(served):
-    body = b'{"model": "m1", "messages": []}'
-
     health, models, chat = (
         json.loads(text)
         for text in (
             get(f"{served}/health"),
             get(f"{served}/v1/models"),
-            get(f"{served}/v1/chat/completions", body),
+            get(f"{served}/v1/chat/completions", CHAT),
         )
     )
 
@@ -220,3 +229,57 @@ def test_an_installation_is_small(installed):
     )
 
     assert size <= MEBIBYTES_AT_MOST * 1024**2
+
+
+# every Python of this machine
+
+
+def pythons(environ: Mapping[str, str]) -> dict[str, str]:
+    """The plain releases that are new enough, version to command: the running one, and those of pyenv."""
+    root = pathlib.Path(environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv")
+    found = {platform.python_version(): sys.executable}
+    for path in sorted((root / "versions").glob("3.*/bin/python3")):
+        version = path.parts[-3]
+        numbers = re.fullmatch(r"(\d+)\.(\d+)\.\d+", version)
+        if numbers and (int(numbers[1]), int(numbers[2])) >= OLDEST:
+            found.setdefault(version, str(path))
+    return found
+
+
+@pytest.fixture(scope="module", params=sorted(pythons(os.environ)))
+def environment_of_each(request, wheel, tmp_path_factory):
+    """Version of a Python, and the environment of its own with the wheel."""
+    if request.param == platform.python_version():
+        return request.param, request.getfixturevalue("installed")
+    folder = tmp_path_factory.mktemp("python")
+    return request.param, install(wheel, pythons(os.environ)[request.param], folder)
+
+
+@pytest.mark.network
+def test_the_wheel_starts_and_serves_on_every_python_that_is_found(
+    environment_of_each, tmp_path, capsys
+):
+    version, env = environment_of_each
+    with capsys.disabled():
+        print(f" [the wheel on Python {version}] ", end="", flush=True)
+
+    said = run(env / "bin" / "multillama", "--version", cwd=env)
+    with serving(env, tmp_path / "log") as url:
+        chat = json.loads(get(f"{url}/v1/chat/completions", CHAT))
+    inside = run(env / "bin" / "python", "-c", "import platform as p; print(p.python_version())")
+
+    assert said == f"multillama {multillama.__version__}\n"
+    assert chat["choices"][0]["message"]["content"] == "From the wheel."
+    assert inside.strip() == version
+
+
+def test_every_python_that_is_new_enough_is_found(tmp_path):
+    for version in ("2.7.18", "3.9.18", "3.10.13", "3.11.99", "3.14.0", "3.13.0t", "3.12.1/envs"):
+        command = tmp_path / "versions" / version / "bin" / "python3"
+        command.parent.mkdir(parents=True)
+        command.touch()
+
+    found = pythons({"PYENV_ROOT": str(tmp_path)})
+
+    assert found.pop(platform.python_version()) == sys.executable
+    assert sorted(found) == ["3.11.99", "3.14.0"]
