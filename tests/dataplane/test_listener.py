@@ -322,6 +322,37 @@ async def test_a_drain_has_an_end(stage, connect):
     ]
 
 
+async def test_a_drain_ends_though_an_exchange_fails_at_its_own_end(stage, client):
+    client.send(post())
+    stage.connect()
+    stage.listener.on_record = lambda _: 1 / 0
+
+    cut = await stage.listener.drain(0)
+
+    assert cut == 1
+    assert [type(crash) for crash in stage.crashes] == [ZeroDivisionError]
+    assert client.transport.ended == "abort"
+
+
+async def test_a_drain_that_is_hurried_waits_no_more_and_only_once(stage, client):
+    client.send(post())
+    stage.connect()
+    drain = asyncio.create_task(stage.listener.drain(60))  # noqa: TID251 - awaited below
+    await asyncio.sleep(0)
+
+    hurried = [stage.listener.hurry(), stage.listener.hurry()]
+    cut = await asyncio.wait_for(drain, 5)
+
+    assert (hurried, cut, stage.listener.is_hurried) == ([True, False], 1, True)
+    assert client.statuses == [503]
+
+
+async def test_what_is_over_cannot_be_hurried(stage):
+    await stage.listener.drain(0)
+
+    assert not stage.listener.hurry()
+
+
 async def test_a_drain_lets_an_answer_of_the_same_turn_out():
     stage = Stage()
     client = stage.client()

@@ -155,7 +155,7 @@ class Gateway:
             text = f"draining: {_exchanges(running)} running, at most {seconds:g} s"
             self.log.event("draining", text, running=running, drain_s=seconds)
         cut = await self.listener.drain(seconds)
-        if running:
+        if running or cut:
             text = f"drained: {_exchanges(cut)} cut off"
             self.log.event("drained", text, is_warning=cut > 0, cut=cut)
 
