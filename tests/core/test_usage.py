@@ -32,8 +32,8 @@ ENDED = b'data: {"type":"message_delta","usage":{"output_tokens":15}}\n\nevent: 
         (b"", b'{"usage":null}', (None, None)),
         (b"", b'{"data":[]}', (None, None)),
         (b"", b"", (None, None)),
-        (STARTED, ENDED, (25, 15)),
-        (STARTED, b"", (25, 1)),
+        (STARTED, ENDED, (28, 15)),
+        (STARTED, b"", (28, 1)),
         (b"data: hello\n\n", CHAT, (9, 12)),
         (b'data: {"usage":null}\n\n', CHAT, (9, 12)),
         (CHAT, b'"usage":{"prompt_tokens":0,"completion_tokens":0}', (0, 0)),
@@ -41,6 +41,33 @@ ENDED = b'data: {"type":"message_delta","usage":{"output_tokens":15}}\n\nevent: 
 )
 def test_tokens_are_read_where_each_dialect_tells_them(opening, ending, usage):
     assert read_usage(opening, ending) == Usage(*usage)
+
+
+ANTHROPIC = (
+    b'{"usage":{"input_tokens":43,"cache_creation_input_tokens":100,"cache_read_input_tokens":2000,'
+    b'"cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":0},"output_tokens":7,'
+    b'"iterations":[{"input_tokens":1,"cache_read_input_tokens":5,"output_tokens":2}]}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "into"),
+    [
+        (ANTHROPIC, 2143),
+        (b'{"usage":{"input_tokens":3,"output_tokens":7,"cache_read_input_tokens":40}}', 43),
+        (b'{"usage":{"cache_read_input_tokens":40,"input_tokens":3,"output_tokens":7}}', 43),
+        (b'{"usage":{"input_tokens":3,"cache_read_input_tokens":null,"output_tokens":7}}', 3),
+        # these tell the whole in the first number
+        (b'{"usage":{"prompt_tokens":43,"completion_tokens":7,"cache_read_input_tokens":40}}', 43),
+        (
+            b'{"usage":{"input_tokens":43,"input_tokens_details":{"cached_tokens":40},"output_tokens":7}}',
+            43,
+        ),
+        (b'{"usage":{"prompt_tokens":43,"completion_tokens":7,"prompt_cache_hit_tokens":40}}', 43),
+    ],
+)
+def test_input_tokens_are_all_of_them_cached_or_not(body, into):
+    assert read_usage(b"", body) == Usage(into, 7)
 
 
 def test_of_many_usages_in_a_stream_the_last_counts():

@@ -54,11 +54,19 @@ class Recording(NamedTuple):
         """Returns input and output tokens, found by parsing the whole answer."""
         into = out = None
         for usage in _usages(_messages(self.body, is_stream=self.is_stream)):
-            into = _first(usage, "prompt_tokens", "input_tokens", otherwise=into)
+            beside = 0 if "prompt_tokens" in usage else _cached(usage)
+            given = _first(usage, "prompt_tokens", "input_tokens", otherwise=None)
+            into = into if given is None else given + beside
             out = _first(usage, "completion_tokens", "output_tokens", otherwise=out)
             if out is None and into is not None and "total_tokens" in usage:
                 out = usage["total_tokens"] - into
         return into, out
+
+
+def _cached(usage: dict[str, Any]) -> int:
+    """Returns what Anthropic counts beside its `input_tokens`."""
+    names = ("cache_read_input_tokens", "cache_creation_input_tokens")
+    return sum(usage.get(name) or 0 for name in names)
 
 
 def folder() -> Path | None:

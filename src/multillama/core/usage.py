@@ -16,15 +16,19 @@ _INPUT: Final = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,12})(?=[\s,}
 _OUTPUT: Final = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
 _TOTAL: Final = re.compile(rb'"total_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
 
+_CACHE_READ: Final = re.compile(rb'"cache_read_input_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
+_CACHE_WRITTEN: Final = re.compile(rb'"cache_creation_input_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
+"""What Anthropic counts beside its `input_tokens` and everybody else within theirs."""
+
 _USUAL: Final = re.compile(
-    rb'"usage"\s*:\s*\{\s*"(?:prompt|input)_tokens"\s*:\s*(\d{1,12})\s*,'
-    rb'\s*"(?:completion|output)_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])'
+    rb'"usage"\s*:\s*\{\s*"prompt_tokens"\s*:\s*(\d{1,12})\s*,'
+    rb'\s*"completion_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])'
 )
-"""Both counts at once, as most endpoints begin."""
+"""Both counts at once, as most endpoints begin; what they took from a cache is within the first."""
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens as the endpoint reported them; None where it said nothing."""
+    """Tokens as the endpoint reported them, cached ones included; None where it said nothing."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -62,9 +66,18 @@ def _counts_after(data: bytes, at: int) -> Usage:
         total = _TOTAL.search(data, at, end)
         if total is not None:
             return Usage(int(into[1]), max(int(total[1]) - int(into[1]), 0))
-    return Usage(
-        int(into[1]) if into is not None else None, int(out[1]) if out is not None else None
-    )
+    given = None if into is None else int(into[1]) + _cached_beside(into, data, end)
+    return Usage(given, int(out[1]) if out is not None else None)
+
+
+def _cached_beside(into: re.Match[bytes], data: bytes, end: int) -> int:
+    """Returns the tokens that Anthropic counts beside its input; they may stand on either side of it."""
+    at = into.pos
+    # LiteLLM repeats the names beside `prompt_tokens`, which has them in it.
+    if not into[0].startswith(b'"input') or data.find(b'"cache_', at, end) < 0:
+        return 0
+    found = (_CACHE_READ.search(data, at, end), _CACHE_WRITTEN.search(data, at, end))
+    return sum(int(count[1]) for count in found if count is not None)
 
 
 def says_it_is_over(ending: bytes) -> bool:
