@@ -114,6 +114,9 @@ class FakeTransport(asyncio.Transport):
                 self.is_protocol_paused = True
                 self.protocol.pause_writing()
 
+    def writelines(self, pieces: Any) -> None:
+        self.write(b"".join(pieces))
+
     def drain(self, left_bytes: int = 0) -> None:
         """The peer takes what waits, up to so many bytes."""
         self.unsent_bytes = left_bytes

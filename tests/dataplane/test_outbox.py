@@ -131,3 +131,19 @@ def test_many_writes_do_not_wait_for_the_end(busy, soon, transports):
     for callback in soon:
         callback()
     assert transports[0].sent == b"a" * MAX_WAITING
+
+
+def test_pieces_are_written_at_once_and_after_what_waits(busy, transports):
+    busy.write(transports[0], b"a")
+
+    busy.write_pieces(transports[0], (b"b", b"c"))
+
+    assert transports[0].sent == b"abc"
+
+
+def test_pieces_for_a_transport_that_closes_are_dropped(outbox, transports):
+    transports[0].close()
+
+    outbox.write_pieces(transports[0], (b"b", b"c"))
+
+    assert transports[0].sent == b""

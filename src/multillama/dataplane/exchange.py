@@ -216,7 +216,7 @@ class Exchange:
                 "The request went in a circle: an endpoint of this gateway leads back to it. Check its --url.",
             )
         request.limit_bytes = limit_bytes
-        if max(request.length or 0, request.received_bytes) > limit_bytes:
+        if request.received_bytes > limit_bytes or (request.length or 0) > limit_bytes:
             request.failure = too_large(limit_bytes)
             raise request.failure
 

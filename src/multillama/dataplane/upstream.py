@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 STALE_S: Final = 0.5
 """How soon after a request an idle connection that was closed meanwhile shows it."""
-JOIN_BELOW_BYTES: Final = 256 * 1024
-"""A body up to this size leaves in one write with its head; copying a larger one costs more than a second write."""
+JOIN_BELOW_BYTES: Final = 16 * 1024
+"""A body up to this size is joined with its head; copying a larger one costs more than a write of two pieces."""
 
 
 class Answering(Protocol):
@@ -75,13 +75,11 @@ class Upstream(asyncio.Protocol):
         self._endpoint = answering.endpoint
         self._is_sent = body is not None
         self._sent_at = self._timers.now()
-        write, transport = self._origin.outbox.write, self.transport
-        if body and len(body) <= JOIN_BELOW_BYTES:
-            write(transport, head + body)
+        outbox = self._origin.outbox
+        if body and len(body) > JOIN_BELOW_BYTES:
+            outbox.write_pieces(self.transport, (head, body))
         else:
-            write(transport, head)
-            if body:
-                write(transport, body)
+            outbox.write(self.transport, head + body if body else head)
         if body is not None and not self.is_paused:
             self._timers.arm(self, self._origin.timeouts.first_byte_s)
 
@@ -216,8 +214,7 @@ class Upstream(asyncio.Protocol):
         if reader.may_stay and self._is_sent and not self.is_closed and not reader.has_extra:
             self.is_reused = True
             self._is_announced = False
-            parts = parts.copy()
-            reader.reset()
+            parts = reader.reset()
             self._origin.put(self)
         else:
             self._close()

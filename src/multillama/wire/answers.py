@@ -115,12 +115,14 @@ class AnswerReader:
         self._interim = 0
         self._naming: list[bytes] = []
 
-    def reset(self) -> None:
-        """Makes ready for the next answer, after one that was whole and left nothing behind."""
+    def reset(self) -> list[bytes]:
+        """Makes ready for the next answer, after one that was whole; returns the body parts nobody has taken."""
+        parts = self.parts.copy()
+        self.parts.clear()
         self.head = None
         self.is_complete = self.has_begun = False
         self._interim = 0
-        self.parts.clear()
+        return parts
 
     def feed(self, data: bytes) -> None:
         """Takes received bytes; look at `head`, `parts` and `is_complete` afterwards.
@@ -207,6 +209,9 @@ class AnswerReader:
             elif role == _LENGTH:
                 # llhttp has refused a second one, signs and blanks.
                 head.length = int(line[15:])
+            elif role == _DATE:
+                forward(line)
+                head.has_date = True
             elif role != _DROP:
                 self._take_field(head, role, line)
         self._head_bytes = b""
@@ -234,8 +239,6 @@ class AnswerReader:
             head.lines.append(line)
             if role == _EVENTS:
                 head.is_event_stream = True
-            elif role == _DATE:
-                head.has_date = True
             else:
                 head.has_request_id = True
 
