@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from multillama.config.schema import SETTINGS, Setting
+from multillama.core.causes import CAUSES, Scope
 from multillama.core.operations import OPERATIONS, Body
 from multillama.errors import FAILURES, Retry
 from multillama.providers.catalog import PROVIDERS, Provider
@@ -112,6 +113,27 @@ def failures() -> str:
     )
 
 
+def causes() -> str:
+    """Why an attempt fails, and what follows."""
+    return table(
+        ("cause", "what happened", "same target again", "next target", "the breaker learns"),
+        (
+            (
+                code(row.name),
+                row.meaning,
+                _yes(row.same),
+                _yes(row.next),
+                "" if row.condition.scope is Scope.NONE else code(row.condition.name),
+            )
+            for row in CAUSES.values()
+        ),
+    )
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
 def providers() -> str:
     """The servers we know."""
     return table(
@@ -165,6 +187,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "operations": operations,
     "failures": failures,
+    "causes": causes,
     "providers": providers,
     "command-line": command_line,
     "figures": figures,

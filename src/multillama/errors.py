@@ -34,14 +34,16 @@ class Failure(NamedTuple):
     retry: Retry = Retry.NEVER
     has_reached: bool = True
     """False where the endpoint was not even reached."""
+    retry_after_s: int | None = None
+    """Sent as `retry-after`, where waiting helps."""
 
 
 def _client(status: int, error_type: str = "invalid_request_error") -> Failure:
     return Failure(status, Origin.CLIENT, error_type)
 
 
-def _gateway(status: int) -> Failure:
-    return Failure(status, Origin.GATEWAY, "server_error")
+def _gateway(status: int, retry_after_s: int | None = None) -> Failure:
+    return Failure(status, Origin.GATEWAY, "server_error", retry_after_s=retry_after_s)
 
 
 def _endpoint(status: int, retry: Retry = Retry.NEVER) -> Failure:
@@ -79,6 +81,8 @@ FAILURES: Final[dict[str, Failure]] = {
     "no_endpoint": _gateway(503),
     "shutting_down": _gateway(503),
     "too_many_pages": _gateway(503),
+    "queue_full": _gateway(503, retry_after_s=5),
+    "queue_timeout": _gateway(503, retry_after_s=5),
     "loop_detected": _gateway(508),
     # the endpoint's
     "endpoint_unreachable": _not_reached(502),
@@ -86,10 +90,13 @@ FAILURES: Final[dict[str, Failure]] = {
     "endpoint_closed": _endpoint(502, Retry.NEXT),
     "endpoint_malformed": _endpoint(502),
     "endpoint_truncated": _endpoint(502),
+    "endpoint_empty": _endpoint(502, Retry.NEXT),
     "connect_timeout": _not_reached(504),
     "first_byte_timeout": _endpoint(504),
+    "first_token_timeout": _endpoint(504, Retry.NEXT),
     "idle_timeout": _endpoint(504),
     "send_timeout": _endpoint(504),
+    "deadline_exceeded": _endpoint(504),
 }
 
 

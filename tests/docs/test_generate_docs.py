@@ -7,6 +7,7 @@ import pytest
 
 from multillama.cli.main import COMMAND
 from multillama.config.schema import SETTINGS
+from multillama.core.causes import CAUSES
 from multillama.core.operations import OPERATIONS
 from multillama.errors import FAILURES
 from multillama.providers.catalog import PROVIDERS
@@ -69,6 +70,7 @@ def test_every_row_of_every_table_is_in_the_docs():
         row.path for row in OPERATIONS if f"/v1{row.path}`" not in generate_docs.operations()
     ] == []
     assert [kind for kind in FAILURES if f"`{kind}`" not in generate_docs.failures()] == []
+    assert [name for name in CAUSES if f"| `{name}` |" not in generate_docs.causes()] == []
     assert [row.title for row in PROVIDERS if row.title not in generate_docs.providers()] == []
 
 

@@ -3,6 +3,8 @@
 Nothing here waits or decides when to probe; it only remembers and answers questions.
 """
 
+from multillama.core.breaker import Breaker
+
 TROUBLE = {
     401: ": its key was refused",
     402: ": its account has no credit",
@@ -20,7 +22,7 @@ class EndpointState:
     __slots__ = (
         "name", "is_up", "in_flight", "first_byte_ms", "requests", "failures", "tokens",
         "models", "last_error", "last_error_at", "listed_at", "listing_ms",
-        "slots", "loaded", "busy_slots", "others", "probed_at",
+        "slots", "loaded", "busy_slots", "others", "probed_at", "breaker",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -52,6 +54,14 @@ class EndpointState:
         """How many of these were not ours, at that time."""
         self.probed_at: float | None = None
         """When `loaded` and `busy_slots` were told, on the clock of its prober."""
+        self.breaker: Breaker | None = None
+        """None until something has failed: a healthy endpoint pays one look at it."""
+
+    def need_breaker(self) -> Breaker:
+        """Returns the breaker, made at the first failure."""
+        if self.breaker is None:
+            self.breaker = Breaker()
+        return self.breaker
 
     def on_answer(self, first_byte_ms: float) -> None:
         """Takes note of an answer's first byte."""
@@ -83,6 +93,8 @@ class EndpointState:
         """Takes note of a successful listing."""
         self.is_up = True
         self.models, self.listed_at, self.listing_ms = models, at, took_ms
+        if self.breaker is not None:
+            self.breaker.on_reachable()
 
     def on_probe(
         self, *, loaded: frozenset[str] | None, slots: int | None, busy: int | None, at: float
