@@ -50,6 +50,20 @@ def test_the_columns_of_two_text_lines_are_aligned():
     assert [line.index("tok") for line in lines] == [lines[0].index("tok")] * 2
 
 
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_long_text_line_is_left_to_the_terminal_to_wrap(monkeypatch, colour):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = TextLines(colour=colour)
+    long = "because of that " * 12
+
+    texts = [
+        text_of(lines.record(replace(REFUSAL, error_text=long))),
+        text_of(lines.event(Event(at=1.0, name="endpoint_down", text=long, is_warning=True))),
+    ]
+
+    assert [(text.count("\n"), long in text) for text in texts] == [(1, True)] * 2
+
+
 def test_a_text_line_names_the_endpoints_that_were_tried_before():
     record = replace(ANSWER, attempts=2, tried=("localhost:8000: connect_timeout",))
 
