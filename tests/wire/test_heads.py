@@ -8,6 +8,7 @@ from multillama.wire.heads import (
     MAX_FIELDS,
     MAX_LENGTH_DIGITS,
     ROLE_OF,
+    WISHES,
     Role,
     drop_fields,
     read_head,
@@ -48,6 +49,7 @@ def test_what_the_endpoint_may_want_to_know_travels_as_it_came(name, spell):
         (b"x-goog-api-key", b"k"),
         (b"expect", b"100-continue"),
         (b"x-multillama-hops", b"1"),
+        *[(f"x-multillama-{wish}".encode(), b"x") for wish in WISHES],
     ],
 )
 @pytest.mark.parametrize("spell", [bytes.lower, bytes.title, bytes.upper])
@@ -290,3 +292,41 @@ def test_any_fields_give_facts_or_a_failure_of_the_client(method, target, fields
     assert not names & (secrets | framing)
     assert not any(b"_" in name for name in names)
     assert (head.path[:1] == b"/") or head.path == b"*"
+
+
+# what the client asks of routing
+
+
+@pytest.mark.parametrize("spell", [bytes.lower, bytes.title, bytes.upper])
+def test_wishes_are_kept_by_name(spell):
+    fields = [
+        (spell(b"x-multillama-only"), b"desk, laptop"),
+        (spell(b"x-multillama-local-only"), b"true"),
+    ]
+
+    assert read(*fields).wishes == {"only": b"desk, laptop", "local-only": b"true"}
+
+
+def test_without_wishes_there_are_none():
+    assert read().wishes == {}
+
+
+def test_a_wish_that_comes_in_several_fields_is_one_list():
+    fields = [(b"x-multillama-order", b"desk"), (b"X-MULTILLAMA-ORDER", b"laptop,box")]
+
+    assert read(*fields).wishes == {"order": b"desk,laptop,box"}
+
+
+def test_a_wish_that_connection_names_is_kept_nevertheless():
+    fields = [
+        (b"connection", b"x-multillama-local-only"),
+        (b"x-multillama-local-only", b"true"),
+    ]
+
+    assert read(*fields).wishes == {"local-only": b"true"}
+
+
+def test_wishes_of_one_request_are_not_those_of_the_next():
+    read((b"x-multillama-only", b"desk"))
+
+    assert read((b"x-multillama-session", b"a")).wishes == {"session": b"a"}

@@ -91,7 +91,8 @@ LINES = st.lists(
         [b"Content-Length: 5\r\n", b"content-length: 12\r\n", b"content-length:5\r\n", b"Content-Length: 007\r\n",
          b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"X-A: Content-Length: 5\r\n", b"X-B: 5\r\n",
          b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"Authorization: Bearer k\r\n", b"Expect: 100-continue\r\n",
-         b"Content-Length: 5 \r\n", b"Host: b\r\n"]
+         b"Content-Length: 5 \r\n", b"Host: b\r\n", b"X-Multillama-Only: a\r\n", b"x-multillama-only: b\r\n",
+         b"X-Multillama-Local-Only: true\r\n"]
     ),
     max_size=4,
 ).map(b"".join)  # fmt: skip
@@ -133,3 +134,13 @@ def test_a_head_that_differs_in_one_byte_is_another_head(at, byte):
     found = remembering(kept).find(asked)
 
     assert (found is not None) == (asked == kept or is_length)
+
+
+def test_a_head_with_another_wish_is_another_head():
+    kept = POST % b"Content-Length: 5\r\nX-Multillama-Only: desk\r\n"
+
+    found = remembering(kept).find(kept)
+
+    assert found is not None
+    assert found[0].wishes == {"only": b"desk"}
+    assert remembering(kept).find(kept.replace(b"desk", b"disk")) is None

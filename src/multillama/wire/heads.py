@@ -8,7 +8,7 @@ last one (6.3 µs down to 0.8 µs a request, measured).
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from enum import IntEnum
 from typing import Final, NoReturn
 
@@ -18,6 +18,7 @@ Field = tuple[bytes, bytes]
 
 MAX_FIELDS: Final = 100
 NO_NAMES: Final[frozenset[bytes]] = frozenset()
+NO_WISHES: Final[Mapping[str, bytes]] = {}
 
 
 class Role(IntEnum):
@@ -38,6 +39,13 @@ class Role(IntEnum):
     """Forwarded, and tells who is calling: which SDK, or a browser."""
     ORIGIN = 12
     """Forwarded, and tells that a browser asks on behalf of a page."""
+    WISH = 13
+    """Not forwarded: what the client asks of routing."""
+
+
+WISH_PREFIX: Final = "x-multillama-"
+WISHES: Final = ("only", "order", "local-only", "session")
+"""What may be wished; `core/wishes.py` says what each one means."""
 
 
 ROLE_OF: Final[dict[bytes, Role]] = {
@@ -53,6 +61,7 @@ ROLE_OF: Final[dict[bytes, Role]] = {
     b"expect": Role.EXPECT,
     b"content-encoding": Role.ENCODING,
     b"x-multillama-hops": Role.HOPS,
+    **{f"{WISH_PREFIX}{wish}".encode(): Role.WISH for wish in WISHES},
     b"anthropic-version": Role.HINT,
     b"x-goog-api-client": Role.HINT,
     b"referer": Role.HINT,
@@ -86,6 +95,7 @@ class Head:
     __slots__ = (
         "chunked", "content_type", "credential", "expects_continue", "forward", "has_http_11",
         "hints", "hops", "host", "keep_alive", "length", "method", "origin", "outgoing", "path", "query",
+        "wishes",
     )  # fmt: skip
 
     def __init__(self, method: bytes, *, has_http_11: bool) -> None:
@@ -109,6 +119,8 @@ class Head:
         """Gateways of our kind passed so far."""
         self.hints: frozenset[bytes] = frozenset()
         """Lower-case names of fields that tell who is calling."""
+        self.wishes: Mapping[str, bytes] = NO_WISHES
+        """Wish (`only`, `local-only`, …) to the header's value; of several, joined by commas (RFC 9110 §5.3)."""
         self.forward: list[bytes] = []
         """Header lines that travel on, as alternating name, `: `, value, CRLF."""
         self.outgoing: dict[object, bytes] = {}
@@ -220,11 +232,11 @@ def _take_field(head: Head, role: Role, name: bytes, value: bytes, seen: int) ->
     if role == Role.CREDENTIAL:
         _take_credential(head, name.lower(), value)
     elif role == Role.EXPECT:
-        if value.lower() != b"100-continue":
-            refuse("The only supported expectation is 100-continue.", "expectation_failed")
-        head.expects_continue = head.has_http_11
+        _take_expectation(head, value)
     elif role == Role.HOPS:
         head.hops = int(value) if value.isdigit() and len(value) < 4 else 0
+    elif role == Role.WISH:
+        _take_wish(head, name.decode("ascii").lower().removeprefix(WISH_PREFIX), value)
     else:
         if role == Role.ORIGIN:
             head.origin = value if head.origin in (None, value) else b"null"
@@ -302,6 +314,17 @@ def _take_credential(head: Head, name: bytes, value: bytes) -> None:
     if head.credential is not None and head.credential != value:
         refuse("The request carries two different keys: send one of them.")
     head.credential = value
+
+
+def _take_expectation(head: Head, value: bytes) -> None:
+    if value.lower() != b"100-continue":
+        refuse("The only supported expectation is 100-continue.", "expectation_failed")
+    head.expects_continue = head.has_http_11
+
+
+def _take_wish(head: Head, wish: str, value: bytes) -> None:
+    known = head.wishes.get(wish)
+    head.wishes = {**head.wishes, wish: value if known is None else known + b"," + value}
 
 
 def drop_fields(forward: list[bytes], names: Set[bytes]) -> None:
