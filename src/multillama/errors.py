@@ -60,6 +60,8 @@ FAILURES: Final[dict[str, Failure]] = {
     "invalid_json": _client(400),
     "model_missing": _client(400),
     "key_in_query": _client(400),
+    "bad_wish": _client(400),
+    "not_capable": _client(400),
     "invalid_api_key": _client(401, "authentication_error"),
     "host_not_allowed": _client(403, "permission_error"),
     "cross_site_request": _client(403, "permission_error"),
@@ -79,6 +81,7 @@ FAILURES: Final[dict[str, Failure]] = {
     # ours
     "internal_error": _gateway(500),
     "no_endpoint": _gateway(503),
+    "no_target": _gateway(503),
     "shutting_down": _gateway(503),
     "too_many_pages": _gateway(503),
     "queue_full": _gateway(503, retry_after_s=5),

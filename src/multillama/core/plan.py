@@ -1,5 +1,6 @@
 """What a plan is made from, and what it is: the shapes that routing, strategies and the exchange share."""
 
+from itertools import zip_longest
 from typing import NamedTuple
 
 from multillama.core.decision import Considered
@@ -28,7 +29,7 @@ class Needs(NamedTuple):
     has_images: bool = False
     has_tools: bool = False
     tokens: int = 0
-    """A low estimate of its input and what it asks for: a target with less context cannot serve it."""
+    """A low estimate of its input: a target with less context cannot serve it."""
     blocks: tuple[int, ...] = ()
     """Chained hashes of its messages, first to last: equal ones mean an equal prefix."""
 
@@ -40,4 +41,22 @@ class Plan(NamedTuple):
     """The ordered targets chosen for one exchange."""
 
     targets: tuple[Target, ...]
-    considered: tuple[Considered, ...] = ()
+    strategy: str | None = None
+    """The name of its row; None where there was nothing to choose."""
+    scores: tuple[float | None, ...] = ()
+    """What was compared, of the first targets; lower first."""
+    excluded: tuple[tuple[Target, str], ...] = ()
+    """Who was left out, and why: a sentence without its end."""
+    blocks: tuple[int, ...] = ()
+    """What `Affinity.remember` is told when the answer begins; empty where nothing is to be remembered."""
+
+    @property
+    def considered(self) -> tuple[Considered, ...]:
+        """The rows for `explain`, made when somebody asks: in the order of the plan, the excluded last."""
+        pairs = zip_longest(self.targets, self.scores)
+        chosen = [Considered(target.endpoint.name, target.model, score) for target, score in pairs]
+        left_out = [
+            Considered(target.endpoint.name, target.model, None, reason)
+            for target, reason in self.excluded
+        ]
+        return (*chosen, *left_out)

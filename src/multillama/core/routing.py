@@ -1,15 +1,76 @@
-"""Which targets may serve a request, and in which order."""
+"""Which targets may serve a request, and in which order.
+
+HOT: one plan for each exchange. A route of one target costs 0.3 µs, one of two to five about 2 to 4 (measured).
+"""
 
 import difflib
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from multillama.core.snapshot import Snapshot, Target
+import msgspec
+
+from multillama.core.needs import Reading
+from multillama.core.operations import Operation
+from multillama.core.plan import Plan
+from multillama.core.snapshot import NO_FACTS, Route, Snapshot, Target
+from multillama.core.strategies import STRATEGIES, Allows, Asked, Live, arrange
+from multillama.core.wishes import read_wishes
 from multillama.errors import GatewayError
 
-MAX_CLOSE_MATCHES = 3
-MAX_SHOWN_NAME = 200
-MAX_COMPARED = 200
+MAX_CLOSE_MATCHES: Final = 3
+MAX_SHOWN_NAME: Final = 200
+MAX_COMPARED: Final = 200
 """Names that are compared letter by letter: some milliseconds."""
+NOTHING: Final[Mapping[str, bytes]] = {}
+MAX_NAMED: Final = 20
+"""Targets whose reasons an error tells."""
+
+
+def make_plan(
+    snapshot: Snapshot,
+    model: str,
+    live: Live | None = None,
+    *,
+    body: bytes = b"",
+    operation: Operation | None = None,
+    wishes: Mapping[str, bytes] = NOTHING,
+) -> Plan:
+    """Chooses the targets of one exchange, in the order in which they are to be tried.
+
+    Who may not serve it is left out: by locality, by the client's wish, by what is known of the target, by a breaker.
+    Breakers alone never leave nobody: then they are passed over, as trying beats refusing. The other reasons stand.
+
+    Args:
+        snapshot: The routes, and the endpoints that wishes may name.
+        model: The public name, or `endpoint-name/model` for one endpoint of it.
+        live: What moves; None for the order of the configuration, those known to be down last.
+        body: The request's body, read only where a target's facts or the strategy make a difference.
+        operation: What is asked for; None where nothing is to be read in the body, as for uploads.
+        wishes: The client's headers, raw, as `Head.wishes` has them.
+
+    Raises:
+        GatewayError: `no_endpoint` when no endpoint is configured or none has ever listed a model;
+            `model_not_found` with close matches; `bad_wish`; `no_target` or `not_capable` with each target's reason.
+    """
+    route = snapshot.routes.get(model) or _pinned(snapshot, model)
+    policy = route.policy
+    targets = route.targets
+    if len(targets) == 1 and not wishes and not policy.local_only:
+        facts = targets[
+            0
+        ].facts  # no choice, as for most routes, and no wish: nothing but a need can leave it out
+        if facts is NO_FACTS or Reading(body, operation).lack(facts) is None:
+            return Plan(targets)
+    asked = Asked(model, Reading(body, operation))
+    if wishes:
+        asked.wishes = read_wishes(wishes, [row.name for row in snapshot.endpoints])
+    kept, excluded = _sift(route, asked, None if live is None else live.allows)
+    if live is None:
+        kept.sort(key=lambda target: target.endpoint.state.is_up is False)
+        return Plan(tuple(kept), "ordered", (), excluded)
+    row = STRATEGIES["affinity" if asked.wishes.session is not None else policy.strategy]
+    kept, scores = arrange(kept, row, asked, live)
+    return Plan(tuple(kept), row.name, scores, excluded, asked.blocks)
 
 
 def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
@@ -18,16 +79,70 @@ def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
     A target that is down stays in the plan: when all are down, trying beats refusing.
 
     Raises:
-        GatewayError: `no_endpoint` when no endpoint is configured or none has ever listed a model;
-            `model_not_found` with close matches.
+        GatewayError: As `make_plan`.
     """
-    route = snapshot.routes.get(model)
-    if route is None:
-        raise _unknown(snapshot, model)
-    targets = route.targets
-    if len(targets) == 1:
-        return targets
-    return sorted(targets, key=lambda target: target.endpoint.state.is_up is False)
+    return make_plan(snapshot, model).targets
+
+
+def _pinned(snapshot: Snapshot, model: str) -> Route:
+    """Returns the part of a route that is on the endpoint named before a slash; its policy stays."""
+    for endpoint in snapshot.endpoints:
+        own = model.removeprefix(f"{endpoint.name}/")
+        if own == model or (route := snapshot.routes.get(own)) is None:
+            continue
+        targets = tuple(
+            _renamed(target, own) for target in route.targets if target.endpoint is endpoint
+        )
+        if targets:
+            return Route(targets, route.policy)
+    raise _unknown(snapshot, model)
+
+
+def _renamed(target: Target, name: str) -> Target:
+    return msgspec.structs.replace(
+        target, rename=target.rename or msgspec.json.encode(target.model or name)
+    )
+
+
+def _sift(
+    route: Route, asked: Asked, allows: Allows | None
+) -> tuple[list[Target], tuple[tuple[Target, str], ...]]:
+    """Parts the targets of a route into those that may serve a request and those that may not, with reasons."""
+    only = asked.wishes.only
+    local_only = route.policy.local_only or asked.wishes.local_only
+    kept: list[Target] = []
+    excluded: list[tuple[Target, str]] = []
+    paused: list[tuple[Target, str]] = []
+    lacking = 0
+    for target in route.targets:
+        endpoint = target.endpoint
+        if local_only and not endpoint.is_local:
+            excluded.append((target, "it is not local"))
+        elif only and endpoint.name not in only:
+            excluded.append((target, "x-multillama-only leaves it out"))
+        elif target.facts is not NO_FACTS and (lack := asked.reading.lack(target.facts)):
+            lacking += 1
+            excluded.append((target, lack))
+        elif allows is not None and (reason := allows(target)) is not None:
+            paused.append((target, reason))
+        else:
+            kept.append(target)
+    if kept:
+        return kept, (*excluded, *paused)
+    if not paused:
+        raise _nobody(asked.model, excluded, lacking=lacking)
+    return [target for target, _ in paused], tuple(excluded)
+
+
+def _nobody(model: str, excluded: Sequence[tuple[Target, str]], *, lacking: int) -> GatewayError:
+    """Says why nobody may serve a request; what no target can ever do is the client's to change."""
+    rows = [f"{target.endpoint.name}: {reason}" for target, reason in excluded[:MAX_NAMED]]
+    if len(excluded) > MAX_NAMED:
+        rows.append(f"and {len(excluded) - MAX_NAMED} more")
+    return GatewayError(
+        "not_capable" if lacking == len(excluded) else "no_target",
+        f"No endpoint may serve this request for '{model[:MAX_SHOWN_NAME]}'. {'; '.join(rows)}.",
+    )
 
 
 def _unknown(snapshot: Snapshot, model: str) -> GatewayError:
