@@ -16,6 +16,8 @@ import click
 from multillama.config.schema import SETTINGS, Setting
 from multillama.core.causes import CAUSES, Scope
 from multillama.core.operations import OPERATIONS, Body
+from multillama.core.strategies import STRATEGIES
+from multillama.core.wishes import HEADERS
 from multillama.errors import FAILURES, Retry
 from multillama.providers.catalog import PROVIDERS, Provider
 
@@ -134,6 +136,22 @@ def _yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
 
 
+def strategies() -> str:
+    """The ways to choose a target."""
+    return table(
+        ("strategy", "who is first", "warm first"),
+        ((code(row.name), row.text, _yes(row.warm_first)) for row in STRATEGIES.values()),
+    )
+
+
+def wishes() -> str:
+    """What a client may ask of routing."""
+    return table(
+        ("header", "for example", "meaning"),
+        ((code(row.name), code(row.example), row.text) for row in HEADERS),
+    )
+
+
 def providers() -> str:
     """The servers we know."""
     return table(
@@ -187,6 +205,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "operations": operations,
     "failures": failures,
+    "strategies": strategies,
+    "wishes": wishes,
     "causes": causes,
     "providers": providers,
     "command-line": command_line,

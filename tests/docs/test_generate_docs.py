@@ -9,6 +9,8 @@ from multillama.cli.main import COMMAND
 from multillama.config.schema import SETTINGS
 from multillama.core.causes import CAUSES
 from multillama.core.operations import OPERATIONS
+from multillama.core.strategies import STRATEGIES
+from multillama.core.wishes import HEADERS
 from multillama.errors import FAILURES
 from multillama.providers.catalog import PROVIDERS
 from scripts import generate_docs
@@ -71,6 +73,8 @@ def test_every_row_of_every_table_is_in_the_docs():
     ] == []
     assert [kind for kind in FAILURES if f"`{kind}`" not in generate_docs.failures()] == []
     assert [name for name in CAUSES if f"| `{name}` |" not in generate_docs.causes()] == []
+    assert [name for name in STRATEGIES if f"| `{name}` |" not in generate_docs.strategies()] == []
+    assert [row.name for row in HEADERS if f"| `{row.name}` |" not in generate_docs.wishes()] == []
     assert [row.title for row in PROVIDERS if row.title not in generate_docs.providers()] == []
 
 
