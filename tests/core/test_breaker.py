@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from multillama.core.breaker import PROBE_S, SPREAD, Breaker
+from multillama.core.breaker import PROBE_S, SPREAD, Breaker, News
 from multillama.core.causes import CAUSES, Scope
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.policy import BreakerPolicy
@@ -10,10 +10,15 @@ POLICY = BreakerPolicy()
 T = 1000.0
 
 
-def fail(breaker, cause, now=T, *, model="m", random=0.0, retry_after_s=None, policy=POLICY):
-    breaker.on_failure(
-        model, cause, now=now, policy=policy, random=random, retry_after_s=retry_after_s
-    )
+def fail(
+    breaker, cause, now=T, *, model="m", began=None, policy=POLICY, random=0.0, retry_after_s=None
+):
+    news = News(model, now if began is None else began, now)
+    breaker.on_failure(news, cause, policy, random=random, retry_after_s=retry_after_s)
+
+
+def succeed(breaker, now=T, *, model="m", began=None):
+    breaker.on_success(News(model, now if began is None else began, now))
 
 
 def broken(cause="unreachable", now=T, **more):
@@ -35,7 +40,7 @@ def left_s(breaker, now=T, model="m"):
 
 def test_nothing_is_open_at_first():
     breaker = Breaker()
-    breaker.on_success("m", T)
+    succeed(breaker, T)
     breaker.on_no_news("m")
     breaker.on_reachable()
 
@@ -73,10 +78,11 @@ def test_failures_of_all_kinds_of_trouble_count_together():
 
 def test_a_success_between_starts_the_count_again():
     breaker = Breaker()
-    for _ in range(3):
-        for _ in range(POLICY.failures - 1):
-            fail(breaker, "server_error")
-        breaker.on_success("m", T)
+    for _ in range(POLICY.failures - 1):
+        fail(breaker, "server_error")
+    succeed(breaker, T)
+    for _ in range(POLICY.failures - 1):
+        fail(breaker, "server_error")
 
     assert breaker.blocked("m", T) is None
 
@@ -154,25 +160,52 @@ def test_when_its_time_is_over_exactly_one_request_tries_it():
 def test_a_success_closes_it():
     breaker = broken()
     breaker.begin_probe("m", T + 5)
-    breaker.on_success("m", T + 6)
+    succeed(breaker, T + 6)
 
     assert breaker.blocked("m", T + 6) is None
     assert breaker.open_conditions(T + 6) == []
 
 
-def test_an_answer_to_a_request_from_before_the_trouble_does_not_close_it():
+@pytest.mark.parametrize("now", [T + 1, T + 60])
+def test_an_answer_to_a_request_from_before_the_trouble_does_not_close_it(now):
     breaker = broken("rate_limited")
-    breaker.on_success("m", T + 1)
+    succeed(breaker, now, began=T - 1)
 
-    assert breaker.blocked("m", T + 1) is not None
+    assert [row.condition for row in breaker.open_conditions(now)] == ["limit"]
 
 
-def test_requests_from_before_the_trouble_make_nothing_worse():
+def test_an_answer_to_a_later_request_closes_it_before_its_time():
+    breaker = broken("rate_limited")
+    succeed(breaker, T + 2, began=T + 1)
+
+    assert breaker.blocked("m", T + 2) is None
+
+
+@pytest.mark.parametrize("began", [T - 1, T])
+def test_requests_that_were_no_probe_make_nothing_worse(began):
     breaker = broken("rate_limited")
     for _ in range(50):
-        fail(breaker, "rate_limited", T + 1)
+        fail(breaker, "rate_limited", T + 1, began=began)
 
     assert left_s(breaker) == POLICY.rate_limit_s
+
+
+def test_requests_that_hang_and_end_one_by_one_count_once():
+    breaker = Breaker()
+    for number in range(60):
+        fail(breaker, "first_token_timeout", T + number, began=T - 30 + number / 100)
+
+    opened = T + POLICY.failures - 1
+    assert left_s(breaker, opened) == POLICY.cooldown_s
+    assert breaker.begin_probe("m", T + 60)
+
+
+def test_what_hung_since_before_the_trouble_says_nothing_when_that_is_over():
+    breaker = broken()
+    succeed(breaker, T + 6)
+    fail(breaker, "connect_timeout", T + 7, began=T - 1)
+
+    assert breaker.blocked("m", T + 7) is None
 
 
 def test_a_later_time_that_such_a_request_brings_counts():
@@ -194,6 +227,15 @@ def test_each_failed_probe_doubles_the_time_up_to_a_limit():
         fail(breaker, "unreachable", now)
 
     assert seen == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_one_failed_probe_is_enough_to_go_on_waiting():
+    breaker = Breaker()
+    for _ in range(POLICY.failures):
+        fail(breaker, "server_error")
+    fail(breaker, "server_error", T + POLICY.cooldown_s)
+
+    assert left_s(breaker, T + POLICY.cooldown_s) == 2 * POLICY.cooldown_s
 
 
 def test_a_probe_that_never_reports_is_given_up():
@@ -241,9 +283,9 @@ def test_one_that_was_reached_is_no_longer_unreachable_whatever_it_said():
 
 def test_a_connection_that_breaks_while_the_endpoint_dies_does_not_make_it_reachable():
     breaker = broken()
-    fail(breaker, "closed", T + 0.1)
+    fail(breaker, "closed", T + 6, began=T - 1)
 
-    assert breaker.blocked("m", T + 0.1) is not None
+    assert [row.condition for row in breaker.open_conditions(T + 6)] == ["unreachable"]
 
 
 def test_one_that_answers_a_listing_is_tried_at_once():
@@ -265,7 +307,7 @@ def flap(breaker, now):
     fail(breaker, "unreachable", now)
     now += left_s(breaker, now)
     breaker.begin_probe("m", now)
-    breaker.on_success("m", now)
+    succeed(breaker, now)
     return now
 
 
@@ -275,7 +317,7 @@ def test_one_that_fails_again_soon_after_it_recovered_waits_longer_each_time():
         fail(breaker, "unreachable", now)
         seen.append(left_s(breaker, now))
         now += seen[-1]
-        breaker.on_success("m", now)
+        succeed(breaker, now)
 
     assert seen == [5, 10, 20, 40]
 
@@ -290,13 +332,26 @@ def test_one_that_stayed_well_begins_anew():
     assert left_s(breaker, now) == POLICY.cooldown_s
 
 
+def test_however_often_it_failed_it_begins_anew_after_twice_the_longest_time():
+    breaker, now = Breaker(), T
+    for _ in range(40):
+        fail(breaker, "unreachable", now)
+        now += POLICY.max_cooldown_s
+    succeed(breaker, now)
+    now += 2 * POLICY.max_cooldown_s
+
+    fail(breaker, "unreachable", now)
+
+    assert left_s(breaker, now) == POLICY.cooldown_s
+
+
 def test_what_is_long_over_is_forgotten():
     breaker = Breaker()
     now = flap(breaker, T)
     fail(breaker, "server_error", now, model="other")
     now += 31
 
-    breaker.on_success("m", now)
+    succeed(breaker, now)
 
     assert breaker._states == {}
 
@@ -334,6 +389,7 @@ EVENT = st.one_of(
         st.sampled_from(["a", "b"]),
         st.sampled_from(sorted(CAUSES)),
         st.none() | st.floats(0, 1e9),
+        st.floats(0, 100),
     ),
     st.tuples(st.sampled_from(["success", "probe", "no_news", "reachable"]), st.sampled_from("ab")),
 )
@@ -347,9 +403,13 @@ def test_it_always_recovers_by_itself(history, dice):
     for passed_s, (what, model, *more) in history:
         now += passed_s
         if what == "fail":
-            fail(breaker, more[0], now, model=model, random=dice, retry_after_s=more[1])
+            cause, retry_after_s, age_s = more
+            fail(
+                breaker, cause, now,
+                model=model, began=now - age_s, random=dice, retry_after_s=retry_after_s,
+            )  # fmt: skip
         elif what == "success":
-            breaker.on_success(model, now)
+            succeed(breaker, now, model=model)
         elif what == "no_news":
             breaker.on_no_news(model)
         elif what == "reachable":
@@ -366,5 +426,5 @@ def test_it_always_recovers_by_itself(history, dice):
     for model in ("a", "b"):
         assert breaker.blocked(model, now) is None
         breaker.begin_probe(model, now)
-        breaker.on_success(model, now)
+        succeed(breaker, now, model=model)
     assert breaker.open_conditions(now) == []

@@ -121,6 +121,23 @@ def test_nobody_can_fill_it_against_the_others():
     assert lobby.served() == ["a1", "b1", "a2", "b2"]
 
 
+def test_nobody_is_sent_away_for_one_who_would_then_have_as_many():
+    lobby = Lobby(max_waiting=3)
+    lobby.enter("a1", "a2", "b1")
+
+    assert lobby.enter("b2") == [None]
+    assert lobby.lost == []
+
+
+def test_when_nobody_waits_all_that_was_served_is_forgotten(lobby):
+    lobby.enter("a1", "a2", "a3")
+    lobby.served()
+
+    lobby.enter("a4", "b1")
+
+    assert lobby.served() == ["a4", "b1"]
+
+
 def test_who_has_waited_too_long_is_told_and_skipped(lobby):
     lobby.enter("a1", "b1", deadline=10.0)
     lobby.enter("a2", deadline=20.0)

@@ -158,7 +158,7 @@ def test_a_wait_that_is_too_long_is_the_clients_to_decide():
 
 
 def test_a_wait_that_would_outlast_the_deadline_is_not_begun():
-    action = act(Failed("rate_limited", attempts=1, retry_after_s=5.0, left_s=5.0))
+    action = act(Failed("rate_limited", attempts=1, retry_after_s=5.0, left_s=5.0), random=0.0)
 
     assert action == (Step.STOP, "gave up: the wait would outlast the deadline", 0.0)
     assert act(Failed("rate_limited", attempts=1, retry_after_s=5.0, left_s=6.0)).step is Step.SAME

@@ -25,6 +25,16 @@ SPREAD: Final = 0.2
 """Share of a cooldown that is random, so that many gateways do not come back together."""
 
 
+class News(NamedTuple):
+    """What one attempt tells: of which model, and how old the news is."""
+
+    model: str
+    """The endpoint's own name of it."""
+    began: float
+    """When the attempt began, on the monotonic clock."""
+    now: float
+
+
 class Open(NamedTuple):
     """A condition that is open, for people."""
 
@@ -43,13 +53,16 @@ class _State:
     """One condition of one model, or of the endpoint."""
 
     __slots__ = (
-        "again_until", "cause", "condition", "cooldown_s", "failed_at", "is_open", "probe_until", "until",
+        "again_until", "cause", "condition", "cooldown_s", "failed_at", "is_open", "opened_at", "probe_until",
+        "until",
     )  # fmt: skip
 
     def __init__(self, condition: BreakerRow) -> None:
         self.condition = condition
         self.cause = ""
         self.is_open = False
+        self.opened_at = float("-inf")
+        """The newest time. Attempts that began before tell nothing that is not known."""
         self.until = 0.0
         self.probe_until = 0.0
         self.cooldown_s = 0.0
@@ -60,10 +73,6 @@ class _State:
 
     def is_blocking(self, now: float) -> bool:
         return self.is_open and (now < self.until or now < self.probe_until)
-
-    def is_due(self, now: float) -> bool:
-        """Says whether the next request is its probe."""
-        return self.is_open and now >= self.until and now >= self.probe_until
 
     def close(self, now: float, window_s: float) -> None:
         self.is_open = False
@@ -129,7 +138,8 @@ class Breaker:
         """
         if not self._open or self.blocked(model, now) is not None:
             return False
-        due = [state for state in self._concerning(model) if state.is_due(now)]
+        # Nothing blocks, so whatever is open is due.
+        due = [state for state in self._concerning(model) if state.is_open]
         for state in due:
             state.probe_until = now + PROBE_S
         return bool(due)
@@ -139,18 +149,17 @@ class Breaker:
         for state in self._concerning(model):
             state.probe_until = 0.0
 
-    def on_success(self, model: str, now: float) -> None:
+    def on_success(self, news: News) -> None:
         """An answer has come whose status is nobody's trouble."""
         if not self._states:
             return
-        for state in self._concerning(model):
+        for state in self._concerning(news.model):
             if not state.is_open:
                 state.failed_at.clear()
-            elif now >= state.until:
-                # Before that, it is the answer to a request that left before the trouble.
-                self._close(state, now)
-        if not self._open and now >= self._forget_at:
-            self._forget(now)
+            elif news.began >= state.opened_at:
+                self._close(state, news.now)
+        if not self._open and news.now >= self._forget_at:
+            self._forget(news.now)
 
     def on_reachable(self) -> None:
         """A new connection has been made by somebody else, e.g. to list the models: whoever waits may come now."""
@@ -160,29 +169,28 @@ class Breaker:
 
     def on_failure(
         self,
-        model: str,
+        news: News,
         cause: str,
-        *,
-        now: float,
         policy: BreakerPolicy,
+        *,
         random: float,
         retry_after_s: float | None = None,
     ) -> None:
         """An attempt has failed.
 
         Args:
-            model: The endpoint's own name of it.
+            news: Whose it is, and how old.
             cause: A name of `core/causes.py`.
-            now: The monotonic clock.
             policy: Of the route.
             random: From 0 up to 1.
             retry_after_s: What the endpoint asked for.
         """
         row = CAUSES[cause]
+        model, began, now = news
         self._window_s = policy.window_s
         failed = row.condition
         if row.reached:
-            self._on_reached(now)
+            self._on_reached(news)
         self._end_other_probes(model, failed, now)
         if failed.scope is Scope.NONE:
             return
@@ -191,10 +199,11 @@ class Breaker:
         state = states.get(failed.name)
         if state is None:
             state = states[failed.name] = _State(failed)
-        if state.is_open and now < state.until:
-            # One that left before the trouble was known. It makes nothing worse, but may tell a later time.
-            asked_s = min(retry_after_s or 0.0, policy.max_cooldown_s)
-            state.until = max(state.until, now + asked_s)
+        if began < state.opened_at or (state.is_open and now < state.until):
+            # One that left before the trouble was known, or was no probe. It makes nothing worse, but may tell a later
+            # time. Without this, many requests that hang and end one by one would each double the cooldown.
+            if retry_after_s is not None:
+                state.until = max(state.until, now + min(retry_after_s, policy.max_cooldown_s))
             return
         if self._is_enough(state, policy, now, retry_after_s):
             state.cause = cause
@@ -210,11 +219,11 @@ class Breaker:
         state = self._states.get(None, {}).get(UNREACHABLE.name)
         return state if state is not None and state.is_open else None
 
-    def _on_reached(self, now: float) -> None:
-        """A failure, but of a request that has arrived; before its time it may have left before the endpoint died."""
+    def _on_reached(self, news: News) -> None:
+        """A failure, but of a request that has arrived; an older one may have left before the endpoint died."""
         state = self._unreachable()
-        if state is not None and now >= state.until:
-            self._close(state, now)
+        if state is not None and news.began >= state.opened_at:
+            self._close(state, news.now)
 
     def _end_other_probes(self, model: str, failed: BreakerRow, now: float) -> None:
         """A probe has brought other news than it was sent for: the old trouble waits as long as before."""
@@ -253,6 +262,7 @@ class Breaker:
         state.until = now + min(wait_s * (1 + SPREAD * random), policy.max_cooldown_s)
         state.probe_until = 0.0
         state.failed_at.clear()
+        state.opened_at = now
         if not state.is_open:
             state.is_open = True
             self._open += 1
