@@ -85,7 +85,9 @@ def test_every_flag_of_every_command_is_in_the_readme():
         f"{name} {param.opts[0]}"
         for name, command in (("multillama", COMMAND), *COMMAND.commands.items())
         for param in command.params
-        if f"`{param.opts[0]}`" not in text and f"{name} {param.opts[0]}`" not in text
+        if param.param_type_name == "option"
+        and f"`{param.opts[0]}`" not in text
+        and f"{name} {param.opts[0]}`" not in text
     ] == []
     assert "| `multillama demo --once` |  | Stop after the first answer. |" in text
     assert "| `multillama demo --port` | `3000` | Port to listen on. |" in text

@@ -26,7 +26,8 @@ class Calling:
         self.timeouts = timeouts
         self.timers = Timers(asyncio.get_running_loop())
         self.tasks = Tasks(report)
-        self.pool = Pool(self.timers, self.tasks, Connector(os.environ))
+        self.connector = Connector(os.environ)
+        self.pool = Pool(self.timers, self.tasks, self.connector)
 
     async def fetch(self, endpoint: Endpoint, target: str, fields: Headers) -> Answer:
         """Is the `Fetch` of discovery."""
@@ -36,6 +37,10 @@ class Calling:
         """Is the `Fetch` of probes: it takes less."""
         return await self._ask(endpoint, Question(target, fields, max_bytes=MAX_PROBE_BYTES))
 
+    async def send(self, endpoint: Endpoint, target: str, fields: Headers, body: bytes) -> Answer:
+        """Is the `Send` of the doctor: it posts JSON."""
+        return await self._ask(endpoint, Question(target, fields, body, MAX_PROBE_BYTES))
+
     async def close(self) -> None:
         """Ends what runs and all connections."""
         await self.tasks.close()
@@ -43,5 +48,4 @@ class Calling:
         self.timers.close()
 
     async def _ask(self, endpoint: Endpoint, question: Question) -> Answer:
-        reply = await fetch(self.pool, endpoint, question, timeouts=self.timeouts)
-        return Answer(reply.status, reply.fields, reply.body)
+        return Answer(*await fetch(self.pool, endpoint, question, timeouts=self.timeouts))

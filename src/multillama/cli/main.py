@@ -12,6 +12,7 @@ import click
 
 from multillama import __version__
 from multillama.cli.demo import DEMO
+from multillama.cli.doctor import DOCTOR
 from multillama.cli.models import MODELS
 from multillama.cli.options import (
     OTHER,
@@ -75,7 +76,7 @@ class Multillama(click.Group):
             formatter.write_text(paragraph)
 
 
-_VERBS: Final = (SERVE, MODELS, DEMO)
+_VERBS: Final = (SERVE, MODELS, DOCTOR, DEMO)
 _MAIN_SETTINGS: Final = [row.name for row in SETTINGS if row.group == SETTINGS[0].group]
 
 COMMAND: Final = Multillama(

@@ -16,12 +16,12 @@ from multillama.cli.streams import told
 if TYPE_CHECKING:
     from multillama.app.gateway import Listed
 
-_NO_PORT: Final = 0
+NO_PORT: Final = 0
 """Nothing is listened on here."""
 
 
 def _models(*, as_json: bool, **flags: str | tuple[str, ...] | None) -> int:
-    settings = with_endpoints(read_settings(flags, default_port=_NO_PORT), os.environ)
+    settings = with_endpoints(read_settings(flags, default_port=NO_PORT), os.environ)
     if settings is None:
         return 2
     from multillama.app.gateway import list_models

@@ -49,7 +49,7 @@ def one_line(text: str) -> str:
 def show_endpoints(reports: Sequence[Report], stream: IO[str]) -> None:
     """Show which endpoints answered, with how many models, and why the others did not."""
     if stream.isatty() and width_of(stream) >= NARROW:
-        _print_table(_endpoints_table(reports), stream)
+        print_table(_endpoints_table(reports), stream)
         return
     for report in reports:
         key = "key given" if report.has_key else "no key"
@@ -74,7 +74,7 @@ def width_of(stream: IO[str]) -> int:
 def show_models(models: Sequence[tuple[str, Sequence[str]]], stream: IO[str]) -> None:
     """Show the models with the endpoints that serve them."""
     if stream.isatty():
-        _print_table(_models_table(models), stream)
+        print_table(_models_table(models), stream)
         return
     for model, endpoints in models:
         stream.write(f"{one_line(model)}\t{_joined(endpoints)}\n")
@@ -106,28 +106,29 @@ def _joined(names: Iterable[str]) -> str:
 
 
 def _endpoints_table(reports: Sequence[Report]) -> "Table":
-    table = _table("Endpoint", "Kind", "Key", "Result", "Time")
+    table = new_table("Endpoint", "Kind", "Key", "Result", "Time")
     table.columns[-1].justify = "right"
     table.columns[-1].no_wrap = True
     for report in reports:
         table.add_row(
-            _text(report.name),
-            _text(report.provider),
-            _text("given" if report.has_key else "none"),
-            _text(_result(report), style=_style(report)),
-            _text(_time(report)),
+            cell(report.name),
+            cell(report.provider),
+            cell("given" if report.has_key else "none"),
+            cell(_result(report), style=_style(report)),
+            cell(_time(report)),
         )
     return table
 
 
 def _models_table(models: Sequence[tuple[str, Sequence[str]]]) -> "Table":
-    table = _table("Model", "Endpoints")
+    table = new_table("Model", "Endpoints")
     for model, endpoints in models:
-        table.add_row(_text(model), _text(_joined(endpoints)))
+        table.add_row(cell(model), cell(_joined(endpoints)))
     return table
 
 
-def _table(*headings: str) -> "Table":
+def new_table(*headings: str) -> "Table":
+    """Return an empty table in the look of all of them."""
     from rich import box
     from rich.table import Table
 
@@ -137,13 +138,15 @@ def _table(*headings: str) -> "Table":
     return table
 
 
-def _text(text: str, *, style: str = "") -> "Text":
+def cell(text: str, *, style: str = "") -> "Text":
+    """Return a stranger's text as it may stand in a table."""
     from rich.text import Text
 
     return Text(one_line(text), style=style)
 
 
-def _print_table(table: "Table", stream: IO[str]) -> None:
+def print_table(table: "Table", stream: IO[str]) -> None:
+    """Print a table as wide as the terminal."""
     from rich.console import Console
 
     # rich asks no terminal that calls itself dumb for its size, unless it is given both

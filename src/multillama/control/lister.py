@@ -25,6 +25,8 @@ class Answer(NamedTuple):
     headers: Headers
     """Names in lower case."""
     body: bytes
+    first_byte_ms: float = 0.0
+    """From the question to the first byte of the body; 0 where nobody looked."""
 
 
 Fetch = Callable[[Endpoint, str, Headers], Awaitable[Answer]]

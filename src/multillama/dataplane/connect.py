@@ -80,15 +80,11 @@ class Connector:
 
     async def _connect(self, endpoint: Endpoint, upstream: Upstream) -> None:
         loop = asyncio.get_running_loop()
-        proxy = self.proxy_of(endpoint)
-        if proxy is not None:
-            sock = await self._through(proxy, endpoint)
-        else:
-            sock = await self._dial(endpoint.host, endpoint.port)
+        sock = await self.dial(endpoint)
         try:
             if endpoint.scheme == "https":
                 await loop.create_connection(
-                    lambda: upstream, sock=sock, ssl=self._tls(), server_hostname=endpoint.host
+                    lambda: upstream, sock=sock, ssl=self.tls(), server_hostname=endpoint.host
                 )
             else:
                 await loop.create_connection(lambda: upstream, sock=sock)
@@ -96,7 +92,19 @@ class Connector:
             sock.close()
             raise
 
-    def _tls(self) -> ssl.SSLContext:
+    async def dial(self, endpoint: Endpoint) -> socket.socket:
+        """Opens a connection to an endpoint, through its proxy if it has one, without TLS.
+
+        Raises:
+            OSError: There is none.
+        """
+        proxy = self.proxy_of(endpoint)
+        if proxy is not None:
+            return await self._through(proxy, endpoint)
+        return await self._dial(endpoint.host, endpoint.port)
+
+    def tls(self) -> ssl.SSLContext:
+        """Returns what TLS with every endpoint is made with."""
         if self._context is None:
             self._context = ssl.create_default_context()
             self._context.set_alpn_protocols(["http/1.1"])
@@ -142,7 +150,7 @@ class Connector:
 
     async def _dial(self, host: str, port: int) -> socket.socket:
         """Connects to the first address that answers, giving each a head start over the next."""
-        addresses = await self._look_up(host, port)
+        addresses = await self.look_up(host, port)
         # Every socket is known here, so that none is lost: two may win at once, and a cancel may come just then.
         opened: list[socket.socket] = []
         winner: socket.socket | None = None
@@ -157,7 +165,8 @@ class Connector:
             raise next((error for error in errors if error), OSError("the name has no address"))
         return winner
 
-    async def _look_up(self, host: str, port: int) -> list[str]:
+    async def look_up(self, host: str, port: int) -> list[str]:
+        """Returns the addresses of a host, in the order in which they are tried."""
         if is_address(host):
             return [host]
         loop = asyncio.get_running_loop()
