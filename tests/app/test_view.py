@@ -5,6 +5,8 @@ import pytest
 
 from multillama.app.view import RECENT, GatewayView
 from multillama.config.schema import Settings
+from multillama.core.breaker import News
+from multillama.core.policy import BreakerPolicy
 from multillama.core.record import Record
 from multillama.core.snapshot import Route, Snapshot, Target
 from tests.core.samples import endpoint
@@ -50,6 +52,28 @@ def test_the_state_has_three_values(is_up, state):
     here.state.is_up = is_up
 
     assert view.endpoints()[0].state == state
+
+
+def test_an_endpoint_tells_what_a_probe_has_found():
+    view, here = view_of()
+    here.state.on_probe(loaded=frozenset({"b", "a"}), slots=4, busy=1, at=0.0)
+
+    (shown,) = view.endpoints()
+
+    assert (shown.slots, shown.busy, shown.loaded) == (4, 1, ("a", "b"))
+
+
+def test_an_endpoint_tells_what_is_not_tried_for_the_moment():
+    view, here = view_of()
+    now = time.monotonic()
+    breaker = here.state.need_breaker()
+    breaker.on_failure(News("m1", now, now), "key", BreakerPolicy(), random=0.0)
+
+    (shown,) = view.endpoints()
+
+    (sentence,) = shown.paused
+    assert sentence.startswith("All models: ")
+    assert "key" in sentence
 
 
 def test_a_key_is_given_or_not_and_never_told():

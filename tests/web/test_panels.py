@@ -25,6 +25,30 @@ def test_an_endpoint_that_is_up_shows_its_figures_and_no_trouble() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        ({}, ""),
+        ({"slots": 4, "busy": 1, "loaded": ("a",)}, "1 of 4 slots busy · holds a"),
+        ({"slots": 1}, f"{DASH} of 1 slot busy"),
+        ({"busy": 5}, "5 at work"),
+        ({"loaded": ()}, "holds no model"),
+        ({"loaded": ("a", "b", "c", "d", "e")}, "holds a, b, c and 2 more"),
+    ],
+)
+def test_an_endpoint_shows_what_it_holds_and_how_busy_it_is(
+    facts: dict[str, object], shown: str
+) -> None:
+    assert endpoint_row(**facts).warmth == shown
+
+
+def test_what_is_paused_is_told() -> None:
+    assert (
+        endpoint_row(paused=("m: it failed.", "n: it failed.")).paused
+        == "m: it failed. n: it failed."
+    )
+
+
 def test_an_error_that_is_over_is_told_as_the_last_one() -> None:
     row = endpoint_row(last_error="It answered 429.", last_error_age_s=840)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from multillama.config.schema import Settings
 from multillama.control.endpoints import provider_of
+from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Snapshot
 from multillama.providers.listing import context_length
@@ -103,6 +104,20 @@ def _endpoint_view(endpoint: Endpoint, now: float) -> EndpointView:
         tokens=state.tokens,
         last_error=state.last_error,
         last_error_age_s=age_s,
+        slots=state.slots,
+        busy=state.busy_slots,
+        loaded=None if state.loaded is None else tuple(sorted(state.loaded)),
+        paused=_paused(state),
+    )
+
+
+def _paused(state: EndpointState) -> tuple[str, ...]:
+    """Tells what the breaker leaves alone."""
+    if state.breaker is None:
+        return ()
+    return tuple(
+        f"{condition.model or 'All models'}: {condition.text}"
+        for condition in state.breaker.open_conditions(time.monotonic())
     )
 
 

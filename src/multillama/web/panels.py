@@ -20,6 +20,8 @@ from multillama.wire.hosts import is_own_name, parse_host
 
 RECENT: Final = 50
 """Exchanges shown at most."""
+LOADED: Final = 3
+"""Models in memory that are named."""
 
 _STATES: Final = {"up": "Up", "down": "Down", "unknown": "Not tried yet"}
 _TONES: Final = {"refused": "warn", "failed": "bad", "truncated": "bad", "cancelled": "quiet"}
@@ -45,6 +47,10 @@ class EndpointRow(msgspec.Struct, frozen=True):
     tokens: str = ""
     trouble: str = ""
     """The newest failure and how long ago it was; empty without one."""
+    warmth: str = ""
+    """What it holds in memory and how busy it is; empty where it does not tell."""
+    paused: str = ""
+    """What is not tried for the moment."""
     advice: str = ""
     """What to do about an endpoint that is down."""
 
@@ -145,6 +151,8 @@ class Panels:
             failures=count_text(endpoint.failures),
             tokens=count_text(endpoint.tokens),
             trouble=_trouble(endpoint),
+            warmth=_warmth(endpoint),
+            paused=" ".join(endpoint.paused),
             advice=_advice(endpoint, is_near=self._is_near(endpoint.url)),
         )
 
@@ -191,6 +199,20 @@ def _summary(endpoints: Sequence[EndpointView], models: int) -> Summary:
         requests=plural(sum(endpoint.requests for endpoint in endpoints), "request"),
         in_flight=f"{count_text(sum(endpoint.in_flight for endpoint in endpoints))} running",
     )
+
+
+def _warmth(endpoint: EndpointView) -> str:
+    parts = []
+    if endpoint.slots is not None:
+        busy = UNKNOWN if endpoint.busy is None else count_text(endpoint.busy)
+        parts.append(f"{busy} of {plural(endpoint.slots, 'slot')} busy")
+    elif endpoint.busy is not None:
+        parts.append(f"{count_text(endpoint.busy)} at work")
+    if endpoint.loaded is not None:
+        shown = ", ".join(endpoint.loaded[:LOADED])
+        more = len(endpoint.loaded) - LOADED
+        parts.append(f"holds {shown or 'no model'}{f' and {more} more' if more > 0 else ''}")
+    return " · ".join(parts)
 
 
 def _trouble(endpoint: EndpointView) -> str:

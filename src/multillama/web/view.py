@@ -29,6 +29,14 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None = None
     """Public text of the newest failure; it stays after recovery."""
     last_error_age_s: float | None = None
+    slots: int | None = None
+    """How many exchanges it serves at one time, where it has told."""
+    busy: int | None = None
+    """How many it serves or has waiting, of all its clients, where it has told."""
+    loaded: tuple[str, ...] | None = None
+    """Models it holds in memory, where it has told."""
+    paused: tuple[str, ...] = ()
+    """What is not tried for the moment and why, one sentence each."""
 
 
 class ModelView(msgspec.Struct, frozen=True, kw_only=True):
