@@ -1,5 +1,6 @@
 import collections
 import random
+import time
 
 import msgspec
 import pytest
@@ -153,6 +154,32 @@ def test_what_cannot_be_read_has_no_blocks(body):
 )  # fmt: skip
 def test_what_is_odd_has_blocks_nevertheless(body):
     assert len(read_blocks(body)) >= 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"messages":[' + b"1," * 5_000_000 + b"1]}",
+        b'{"messages":[{"content":[' + b'{"text":"a"},' * 1_000_000 + b'{"text":"a"}]}]}',
+        b'{"prompt":"' + b"a" * 17_000_000 + b'"}',
+    ],
+)
+def test_what_would_take_long_is_not_read(body):
+    assert read_blocks(body) == ()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b" ", b'\\"cache_control\\"', b'\\"cache_control\\" : {', b"x-anthropic-billing-header:"],
+)
+def test_no_system_prompt_takes_long(piece):
+    body = b'{"messages":[1],"system":"' + piece * (4_000_000 // len(piece)) + b'"}'
+    started = time.process_time()
+
+    found = read_blocks(body)
+
+    assert len(found) == 2
+    assert time.process_time() - started < 1.0
 
 
 JSON = st.recursive(

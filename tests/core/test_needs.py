@@ -116,8 +116,8 @@ def test_a_huge_body_is_measured_in_little_time():
 
     found = needs(body, "responses").tokens
 
-    assert found > 900_000
-    assert time.process_time() - started < 2.0
+    assert 200_000 < found < 300_000
+    assert time.process_time() - started < 1.0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ place. A strategy orders targets that are alike otherwise: `arrange` has sorted 
 import math
 from bisect import bisect
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import Final, NamedTuple
 
 from multillama.core.affinity import (
@@ -146,9 +145,15 @@ def weighted(targets: list[Target], asked: Asked, live: Live) -> Ordered:
     Source: Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006: the least of exponential draws.
     """
     dice = live.dice
-    draws = [-math.log(1.0 - dice()) / (target.weight or LEAST_WEIGHT) for target in targets]
-    shares = list(accumulate(target.weight or LEAST_WEIGHT for target in targets))
-    draws[bisect(shares, live.even() * shares[-1], hi=len(shares) - 1)] = -1.0  # the first, evenly
+    draws: list[float] = []
+    shares: list[float] = []
+    total = 0.0
+    for target in targets:
+        weight = target.weight or LEAST_WEIGHT
+        total += weight
+        shares.append(total)
+        draws.append(-math.log(1.0 - dice()) / weight)
+    draws[bisect(shares, live.even() * total, hi=len(shares) - 1)] = -1.0  # the first, evenly
     return _sorted(targets, draws)[0], ()
 
 
@@ -301,9 +306,11 @@ def arrange(targets: list[Target], row: Strategy, asked: Asked, live: Live) -> O
     First those that are free, then those that are full, then those known to be down. Among each, whom the client wants
     first; then tier by tier; then the warm, if the strategy asks for them; and the strategy orders what is left equal.
     """
+    if len(targets) == 1:
+        return targets, ()
     wanted = asked.wishes.order
     warm_first = row.warm_first
-    ranks: dict[int, list[Target]] = {}
+    ranks: list[int] = []
     for target in targets:
         endpoint = target.endpoint
         state = endpoint.state
@@ -318,18 +325,22 @@ def arrange(targets: list[Target], row: Strategy, asked: Asked, live: Live) -> O
             endpoint
         ):
             rank += _FULL
-        if rank in ranks:
-            ranks[rank].append(target)
-        else:
-            ranks[rank] = [target]
-    if len(ranks) == 1 and len(targets) > 1:
+        ranks.append(rank)
+    if ranks.count(ranks[0]) == len(ranks):
         return row.order(targets, asked, live)
+    return _by_rank(targets, ranks, lambda alike: row.order(alike, asked, live))
+
+
+def _by_rank(
+    targets: list[Target], ranks: list[int], order: Callable[[list[Target]], Ordered]
+) -> Ordered:
+    """Puts targets in the order of their ranks, and those of one rank as the strategy says."""
     chosen: list[Target] = []
     scores: list[float | None] = []
-    for rank in sorted(ranks):
-        alike = ranks[rank]
+    for rank in sorted(set(ranks)):
+        alike = [target for target, its in zip(targets, ranks, strict=True) if its == rank]
         if len(alike) > 1:
-            alike, told = row.order(alike, asked, live)
+            alike, told = order(alike)
             scores += [None] * (len(chosen) - len(scores))
             scores += told
         chosen += alike
