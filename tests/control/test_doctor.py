@@ -192,6 +192,7 @@ async def test_a_list_that_is_a_web_page_is_told(endpoints: Endpoints) -> None:
 
     assert check(found, "list").outcome is Outcome.FAILED
     assert "base URL of an LLM server" in check(found, "list").text
+    assert check(found, "chat") == Check("chat", Outcome.SKIPPED, "no model is known")
     assert not found.can("chat")
 
 

@@ -11,6 +11,7 @@ import pytest
 from multillama.core.snapshot import Endpoint
 from multillama.dataplane.connect import Connector
 from multillama.dataplane.reach import Step, reach
+from multillama.testing.behaviours import Behaviour
 from multillama.testing.server import ScriptedServer
 from tests.core.samples import endpoint
 from tests.dataplane.certificates import Authority
@@ -129,10 +130,13 @@ async def test_a_certificate_of_another_name_is_told(
     steps = await over_tls(authority, "other.example", Connector({}))
 
     assert names(steps)[-1] == ("tls", False)
-    assert "mismatch" in steps[-1].told
+    assert steps[-1].told.endswith("mismatch, certificate is not valid for 'localhost'.")
 
 
 async def test_tls_with_a_server_of_plain_http_is_told(server: ScriptedServer) -> None:
+    server.on_accept = Behaviour(raw=b"HTTP/1.1 400 Bad Request\r\n\r\n", end="fin")
+
     steps = await reach(Connector({}), endpoint(scheme="https", port=server.port))
 
     assert names(steps) == [("tcp", True), ("tls", False)]
+    assert "WRONG_VERSION" in steps[-1].told

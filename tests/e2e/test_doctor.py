@@ -4,15 +4,23 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.e2e.conftest import TIMEOUT_S, Models
 from tests.gateway import endpoints, environment
 
 
+@pytest.mark.timeout(3 * TIMEOUT_S)
 def test_the_doctor_tells_what_llama_cpp_can_do(models: Models) -> None:
     command = [sys.executable, "-m", "multillama", "doctor", "--json", *endpoints(*models)]
 
     ended = subprocess.run(
-        command, capture_output=True, text=True, env=environment(), timeout=TIMEOUT_S, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=2 * TIMEOUT_S,
+        check=False,
     )
 
     chat, embeddings, tools = (

@@ -17,6 +17,8 @@ from multillama.core.endpoints_state import EndpointState
 from multillama.core.snapshot import Snapshot, Timeouts
 from tests.e2e.conftest import TIMEOUT_S, Models
 
+pytestmark = pytest.mark.timeout(60)  # the first test loads the model
+
 
 @pytest.fixture
 async def calling() -> AsyncIterator[Calling]:

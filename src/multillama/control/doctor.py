@@ -24,6 +24,7 @@ from multillama.control.lister import (
 from multillama.control.questions import (
     CHAT,
     OTHERS,
+    QUESTIONS,
     STREAM,
     TOOLS,
     Question,
@@ -237,6 +238,10 @@ class _Examination:
         )
 
     async def _ask_all(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            text = "no model is known"
+            self.checks += [Check(name, Outcome.SKIPPED, text) for name in QUESTIONS]
+            return
         chatting = chat_models(rows)[:MODELS_TRIED]
         model = chatting[0] if chatting else None
         if not chatting:

@@ -105,6 +105,8 @@ OTHERS: Final = (
     ),
 )
 """What is asked whether or not it chats."""
+QUESTIONS: Final = tuple(question.name for question in (CHAT, STREAM, TOOLS, *OTHERS))
+"""Names of all of them, in the order they are asked."""
 
 _NO_CHAT: Final = re.compile(
     r"embed|rerank|whisper|tts|dall-e|image|moderation|guard|transcri|speech|audio|realtime|sora|veo"

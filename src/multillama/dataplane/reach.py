@@ -94,5 +94,6 @@ async def reach(connector: Connector, endpoint: Endpoint) -> tuple[Step, ...]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return f"{getattr(error, 'verify_message', '') or error.reason or 'handshake failed'}."
+        reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
+        return f"{reason.rstrip('.')}."
     return reason_of(error)
