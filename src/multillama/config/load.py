@@ -1,4 +1,4 @@
-"""From flags and environment to `Settings`: a flag wins over its variable, that over the default.
+"""From flags, environment and file to `Settings`: each wins over the next, all over the default.
 
 A pure function: the environment and the reader of key files are arguments. What is wrong is said in
 one line together with its cure, and never with the text of a key.
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from multillama.config.routing import AliasSetting, RoutingSetting
 from multillama.config.schema import SETTINGS, EndpointSetting, Setting, Settings
 
 Flags = Mapping[str, str | Sequence[str] | None]
@@ -33,10 +34,33 @@ class BadSetting(Exception):
     """What the operator gave cannot be used. Its text is one line: what is wrong, and the cure."""
 
 
-class _Given(NamedTuple):
+class BadFile(BadSetting):
+    """A configuration file with faults, each in a line of its own that begins with file and line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class Given(NamedTuple):
+    """A value as it was given."""
+
     source: str
     """What to call it in a complaint, e.g. `--port` or `MULTILLAMA_PORT`."""
     text: str
+
+
+class FromFile(NamedTuple):
+    """What a configuration file has given, checked on its own."""
+
+    values: Mapping[str, Given] = {}
+    """By name of a row."""
+    endpoints: tuple[EndpointSetting, ...] = ()
+    aliases: Mapping[str, AliasSetting] = {}
+    routing: RoutingSetting = RoutingSetting()
+
+
+NO_FILE: Final = FromFile()
 
 
 def load(
@@ -45,6 +69,7 @@ def load(
     read_file: ReadFile,
     *,
     default_port: int | None = None,
+    file: FromFile = NO_FILE,
 ) -> Settings:
     """Turn what the operator gave into settings.
 
@@ -53,19 +78,25 @@ def load(
         environ: The environment; a variable that is empty counts as not set.
         read_file: Reads the file of a `file:PATH` key.
         default_port: Stands in for a missing port where a command does not require one.
+        file: The configuration file's part. Endpoints of flags or variables stand before its own.
 
     Raises:
         BadSetting: A value is missing, malformed or out of bounds, or a key cannot be found.
     """
     values: dict[str, object] = {} if default_port is None else {"port": default_port}
     for row in SETTINGS:
-        given = None if row.repeats else _given(row, flags, environ)
+        given = None if row.repeats else given_for(row, flags, environ, file)
         if given is not None:
             values[row.name] = _value(row, given, environ, read_file)
     if "port" not in values:
         raise BadSetting("Port is required. Add one, for example --port 3000.")
-    endpoints = _endpoints(*_pairs(flags, environ), environ, read_file)
-    return msgspec.structs.replace(msgspec.convert(values, Settings), endpoints=endpoints)
+    endpoints = _endpoints(*given_pairs(flags, environ), environ, read_file)
+    return msgspec.structs.replace(
+        msgspec.convert(values, Settings),
+        endpoints=endpoints + file.endpoints,
+        aliases=dict(file.aliases),
+        routing=file.routing,
+    )
 
 
 def literal_keys(flags: Flags) -> tuple[str, ...]:
@@ -80,14 +111,19 @@ def _texts(value: str | Sequence[str] | None) -> Sequence[str]:
     return (value,) if isinstance(value, str) else value or ()
 
 
-def _given(row: Setting, flags: Flags, environ: Mapping[str, str]) -> _Given | None:
+def given_for(
+    row: Setting, flags: Flags, environ: Mapping[str, str], file: FromFile = NO_FILE
+) -> Given | None:
+    """Return what counts for a setting, None where only its default does."""
     for text in _texts(flags.get(row.name)):
-        return _Given(row.flag, text)
+        return Given(row.flag, text)
     text = environ.get(row.variable, "")
-    return _Given(row.variable, text) if text else None
+    return Given(row.variable, text) if text else file.values.get(row.name)
 
 
-def _pairs(flags: Flags, environ: Mapping[str, str]) -> tuple[Sequence[_Given], Sequence[_Given]]:
+def given_pairs(
+    flags: Flags, environ: Mapping[str, str]
+) -> tuple[Sequence[Given], Sequence[Given]]:
     """Return the URLs and the keys, all from flags or all from variables.
 
     A mixture would send a key from the environment to a URL it was not meant for.
@@ -98,15 +134,15 @@ def _pairs(flags: Flags, environ: Mapping[str, str]) -> tuple[Sequence[_Given], 
     else:
         given = [(row.variable, environ.get(row.variable, "").split()) for row in rows]
     urls, keys = (
-        [_Given(f"{source} {place}", text) for place, text in enumerate(texts, 1)]
+        [Given(f"{source} {place}", text) for place, text in enumerate(texts, 1)]
         for source, texts in given
     )
     return urls, keys
 
 
 def _endpoints(
-    urls: Sequence[_Given],
-    keys: Sequence[_Given],
+    urls: Sequence[Given],
+    keys: Sequence[Given],
     environ: Mapping[str, str],
     read_file: ReadFile,
 ) -> tuple[EndpointSetting, ...]:
@@ -117,19 +153,19 @@ def _endpoints(
         )
     return tuple(
         EndpointSetting(
-            url=_url(url), key=None if key.text == "null" else _secret(key, environ, read_file)
+            url=checked_url(url), key=None if key.text == "null" else read_secret(key, environ, read_file)
         )
         for url, key in zip(urls, keys, strict=True)
     )
 
 
 def _value(
-    row: Setting, given: _Given, environ: Mapping[str, str], read_file: ReadFile
+    row: Setting, given: Given, environ: Mapping[str, str], read_file: ReadFile
 ) -> str | int | float:
     if row.secret and given.text == "null":
         raise BadSetting(f"{given.source} cannot be null. Leave it out to ask clients for no key.")
     if row.secret:
-        return _secret(given, environ, read_file)
+        return read_secret(given, environ, read_file)
     if row.type is not str:
         return _number(row, given)
     if row.choices and given.text not in row.choices:
@@ -141,7 +177,7 @@ def _value(
     return given.text
 
 
-def _number(row: Setting, given: _Given) -> int | float:
+def _number(row: Setting, given: Given) -> int | float:
     pattern = _WHOLE if row.type is int else _DECIMAL
     value = float(given.text) if pattern.fullmatch(given.text) else None
     if value is None or not (row.minimum or 0) <= value <= (row.maximum or value):
@@ -154,7 +190,7 @@ def _number(row: Setting, given: _Given) -> int | float:
     return int(given.text) if row.type is int else value
 
 
-def _url(given: _Given) -> str:
+def checked_url(given: Given) -> str:
     """Check what every URL must have; `providers/base_url.py` reads the rest."""
     name = f'{given.source} "{_harmless(given.text)}"'
     if not _NO_BLANKS.fullmatch(given.text):
@@ -185,7 +221,12 @@ def _harmless(text: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
-def _secret(given: _Given, environ: Mapping[str, str], read_file: ReadFile) -> str:
+def read_secret(given: Given, environ: Mapping[str, str], read_file: ReadFile) -> str:
+    """Return a secret that is given as `env:NAME`, `file:PATH` or itself.
+
+    Raises:
+        BadSetting: It cannot be found, or is no key.
+    """
     scheme, colon, name = given.text.partition(":")
     secret = given.text
     if colon and scheme == "env":

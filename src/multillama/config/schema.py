@@ -4,20 +4,74 @@ A new setting is one row of `SETTINGS` and one field of `Settings`; a test keeps
 What a timeout or a limit means in detail is written at `core/snapshot.py`, its user.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from multillama.config.routing import AliasSetting, RoutingSetting
 
 LogFormat = Literal["auto", "text", "json"]
 
 
-class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True):
-    """One `--url` with its `--key`."""
+Wait = Annotated[float, Meta(ge=0.01, le=86_400)] | UnsetType
+Glob = Annotated[str, Meta(min_length=1, max_length=200)]
 
-    url: str
-    key: str | None = None
+
+class EndpointTimeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Time limits of one endpoint, where they differ from the gateway's."""
+
+    connect_timeout_s: Wait = UNSET
+    first_byte_timeout_s: Wait = UNSET
+    idle_timeout_s: Wait = UNSET
+    send_timeout_s: Wait = UNSET
+    pool_idle_s: Wait = UNSET
+
+
+class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One LLM server: a `--url` with its `--key`, or a row of `endpoints` in the file."""
+
+    url: Annotated[str, Meta(description="Base URL, e.g. http://localhost:11434/.")]
+    key: Annotated[
+        str | None,
+        Meta(description="env:NAME, file:PATH, ${NAME} or the key itself; left out for none."),
+    ] = None
     """None is `--key null`: the endpoint wants no key. A secret."""
+    name: Annotated[
+        str | None, Meta(description="What it is called; without it, host and port of its URL.")
+    ] = None
+    provider: Annotated[
+        str | None, Meta(description="Its kind, e.g. vllm, where it is not recognised by itself.")
+    ] = None
+    weight: Annotated[
+        float, Meta(gt=0, le=1000, description="Its share among the endpoints of its tier.")
+    ] = 1.0
+    tier: Annotated[
+        int,
+        Meta(ge=0, le=99, description="Lower tiers come first; others are for overflow and faults."),
+    ] = 0
+    include: Annotated[
+        tuple[Glob, ...], Meta(description="Only models that one of these globs matches.")
+    ] = ()
+    exclude: Annotated[
+        tuple[Glob, ...], Meta(description="No models that one of these globs matches.")
+    ] = ()
+    max_concurrency: Annotated[
+        Annotated[int, Meta(ge=1, le=100_000)] | None,
+        Meta(description="Exchanges at one time; left out, there is no limit."),
+    ] = None
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers of every request to it; ${NAME} is filled in.")
+    ] = {}
+    """Their values may be secrets."""
+    timeouts: Annotated[
+        EndpointTimeouts, Meta(description="Its own time limits, in place of the gateway's.")
+    ] = EndpointTimeouts()
+    tags: Annotated[
+        tuple[Glob, ...],
+        Meta(description="Words of your own; `local` and `cloud` say where it is, whatever its URL."),
+    ] = ()
 
     def __repr__(self) -> str:
         return f"EndpointSetting({public_url(self.url)}, key {'given' if self.key else 'none'})"
@@ -32,7 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     port: int
     host: str = "localhost"
+    config: str | None = None
     endpoints: tuple[EndpointSetting, ...] = ()
+    aliases: dict[str, AliasSetting] = {}
+    routing: RoutingSetting = RoutingSetting()
     api_key: str | None = None
     log_format: LogFormat = "auto"
     refresh_s: float = 300.0
@@ -107,6 +164,12 @@ def _bytes(name: str, default: int, help: str, *, minimum: int, maximum: int) ->
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("port", int, None, 1, 65535, "", "Port to listen on. Required.", _MAIN),
+    _text(
+        "config",
+        None,
+        "File with more settings, YAML or TOML: endpoints, aliases, routing. It is read again when it"
+        " changes. A flag or variable wins over it.",
+    ),
     _text(
         "host",
         "localhost",

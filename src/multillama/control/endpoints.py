@@ -1,51 +1,71 @@
-"""Endpoints: from the settings of one `--url` and `--key` to what the data plane needs to call it.
+"""Endpoints: from the settings of one LLM server to what the data plane needs to call it.
 
 Everything that is the same for every request is made here, once: address, paths, header lines. The
 key goes into `fixed_head` and nowhere else; names, URLs and complaints never hold it.
 """
 
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from typing import Final
 
 import msgspec
 
+from multillama.config.check import did_you_mean
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS
-from multillama.core.snapshot import Endpoint
+from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.providers.base_url import BaseUrl, read_base_url
 from multillama.providers.catalog import BY_NAME, Provider
 from multillama.wire.hosts import is_near
 
 _KEY: Final = re.compile(r"[\x20-\x7e\xa0-\xff]+")
 _CHAT: Final = "/chat/completions"
+DEFAULT_TIMEOUTS: Final = Timeouts()
 
 
 def make_endpoints(
-    settings: Sequence[EndpointSetting], states: MutableMapping[str, EndpointState]
+    settings: Sequence[EndpointSetting],
+    states: MutableMapping[str, EndpointState],
+    *,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> tuple[Endpoint, ...]:
     """Make the endpoints, in the order of their settings.
 
     Args:
         settings: What the operator gave.
         states: Live states by endpoint name; what is there is kept, what is missing is added.
+        timeouts: The gateway's, for what an endpoint's own leave open.
 
     Raises:
         BadSetting: A URL or a key cannot be used; the text says which and how to give it right.
     """
     endpoints: list[Endpoint] = []
-    taken: set[str] = set()
+    taken = {setting.name for setting in settings if setting.name is not None}
     for number, setting in enumerate(settings, 1):
         try:
-            base = read_base_url(setting.url)
+            base = read_base_url(setting.url, provider=_given_provider(setting))
         except ValueError as error:
             raise BadSetting(f"Endpoint {number}: {error}.") from error
-        name = _unique(base.authority, taken)
+        name = setting.name or _unique(base.authority, taken)
         taken.add(name)
-        endpoints.append(_endpoint(name, base, setting.key, states))
+        state = states.setdefault(name, EndpointState(name))
+        endpoints.append(_endpoint(name, base, setting, state, timeouts))
     return tuple(endpoints)
+
+
+def judge(member: str, text: str) -> str | None:
+    """Say what is wrong with the URL or the provider of an endpoint; is the `Judge` of the file."""
+    if member == "provider":
+        return (
+            None if text in BY_NAME else f"unknown kind of server{did_you_mean(text, list(BY_NAME))}"
+        )
+    try:
+        read_base_url(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def base_path(endpoint: Endpoint) -> str:
@@ -66,17 +86,21 @@ def provider_of(endpoint: Endpoint) -> Provider:
 
 
 def _endpoint(
-    name: str, base: BaseUrl, key: str | None, states: MutableMapping[str, EndpointState]
+    name: str, base: BaseUrl, setting: EndpointSetting, state: EndpointState, timeouts: Timeouts
 ) -> Endpoint:
-    provider = base.provider
+    provider, key = base.provider, setting.key
     lines = [("host", base.authority), ("accept-encoding", "identity")]
     if key is not None:
         header, _, before = provider.auth.partition(": ")
         lines.append((header, before + _checked(key, name)))
+    lines += [(field.lower(), value) for field, value in setting.headers.items()]
+    owns = frozenset(field.encode("ascii") for field, _ in lines)
+    defaults = ((field.encode(), value.encode()) for field, value in provider.defaults)
     return Endpoint(
         name=name,
         url=base.shown,
         provider=provider.name,
+        is_provider_given=setting.provider is not None,
         has_key=key is not None,
         scheme=base.scheme,
         host=base.host,
@@ -84,11 +108,42 @@ def _endpoint(
         paths=_paths(provider, base.path),
         query=base.query.encode("ascii"),
         fixed_head="".join(f"{field}: {value}\r\n" for field, value in lines).encode("latin-1"),
-        owns=frozenset(field.encode("ascii") for field, _ in lines),
-        defaults=tuple((field.encode(), value.encode()) for field, value in provider.defaults),
-        state=states.setdefault(name, EndpointState(name)),
-        is_local=is_near(base.host),
+        owns=owns,
+        defaults=tuple((field, value) for field, value in defaults if field not in owns),
+        state=state,
+        weight=setting.weight,
+        tier=setting.tier,
+        is_local=_is_local(base.host, setting.tags),
+        tags=frozenset(setting.tags),
+        max_concurrency=setting.max_concurrency,
+        timeouts=_timeouts(setting, timeouts),
     )
+
+
+def _is_local(host: str, tags: Collection[str]) -> bool:
+    """Say whether what goes there stays near; a tag knows better than the address."""
+    if "cloud" in tags:
+        return False
+    return "local" in tags or is_near(host)
+
+
+def _timeouts(setting: EndpointSetting, common: Timeouts) -> Timeouts | None:
+    """Return the endpoint's own time limits, None where it has none."""
+    own = msgspec.to_builtins(setting.timeouts)
+    if not own:
+        return None
+    # `connect_timeout_s` of the settings is `connect_s` of the data plane
+    return msgspec.structs.replace(
+        common, **{name.replace("_timeout_s", "_s"): value for name, value in own.items()}
+    )
+
+
+def _given_provider(setting: EndpointSetting) -> Provider | None:
+    if setting.provider is None:
+        return None
+    if setting.provider not in BY_NAME:
+        raise BadSetting(f"The provider of {setting.url}: {judge('provider', setting.provider)}.")
+    return BY_NAME[setting.provider]
 
 
 def _paths(provider: Provider, path: str) -> dict[str, bytes]:

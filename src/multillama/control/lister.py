@@ -134,7 +134,9 @@ def _listed(endpoint: Endpoint, place: _Place, rows: tuple[Row, ...]) -> Listed:
     if len(rows) > MAX_MODELS:
         rows, note = rows[:MAX_MODELS], f"lists more than {MAX_MODELS} models; these are the first"
     owners = {text_of(row.fields.get("owned_by")) for row in rows}
-    provider = identify(place.provider, owners.pop() if len(owners) == 1 else "")
+    provider = place.provider
+    if not endpoint.is_provider_given:
+        provider = identify(provider, owners.pop() if len(owners) == 1 else "")
     return Listed(corrected(endpoint, provider, place.base), rows, note)
 
 

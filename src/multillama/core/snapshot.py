@@ -53,6 +53,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The base URL as configured, without user and password."""
     provider: str
     """Name of its row in `providers/catalog.py`."""
+    is_provider_given: bool = False
+    """True where the operator has named it: then its answers correct nothing."""
     has_key: bool
     scheme: str
     host: str

@@ -48,10 +48,14 @@ class BaseUrl(NamedTuple):
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def read_base_url(url: str) -> BaseUrl:
+def read_base_url(url: str, *, provider: Provider | None = None) -> BaseUrl:
     """Read a base URL in any of the forms people paste.
 
     A query is kept, unless it stood behind a path that a better one replaces.
+
+    Args:
+        url: As it was given.
+        provider: What it is, where somebody knows better than its host and port tell.
 
     Raises:
         ValueError: It cannot be a base URL. The text says why and what to give, and repeats neither
@@ -59,7 +63,8 @@ def read_base_url(url: str) -> BaseUrl:
     """
     parts, port = _split(url)
     host = _ascii_host(parts.hostname or "")
-    provider = recognise(f"{parts.scheme}://{_bracketed(host)}:{port}")
+    if provider is None:
+        provider = recognise(f"{parts.scheme}://{_bracketed(host)}:{port}")
     path = _SLASHES.sub("/", parts.path).rstrip("/")
     given = quote(path, safe="/%:@!$&'()*+,;=~-._")
     shown = f"{parts.scheme}://{parts.netloc}{parts.path}"

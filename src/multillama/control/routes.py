@@ -1,0 +1,213 @@
+"""What the file says about routing, made into policies and into the targets of aliases.
+
+Pure: settings and models in, values out. What is local-only stays so through every other name:
+where several names or policies meet, one that says `local_only` is enough.
+"""
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from multillama.config.routing import AliasSetting, AliasTarget, RoutingSetting, policy_values
+from multillama.config.schema import EndpointSetting
+from multillama.core.policy import DEFAULT_POLICY, Policy
+from multillama.core.snapshot import Endpoint, Route, Target
+from multillama.providers.listing import Row
+
+Values = dict[str, object]
+Select = Callable[[str, Sequence[Row]], tuple[Row, ...]]
+"""Name of an endpoint and its models to those that are served."""
+
+
+class Alias(NamedTuple):
+    """A public name with where it leads to right now."""
+
+    route: Route
+    of: tuple[str, ...]
+    """Its targets, as configured."""
+
+
+class Policies:
+    """The policies of all names, from the general to the special."""
+
+    def __init__(self, routing: RoutingSetting) -> None:
+        self._default = policy_values(routing)
+        self._rows = [
+            (_pattern(glob), policy_values(policy)) for glob, policy in routing.models.items()
+        ]
+        self._known: dict[tuple[str, ...], Policy] = {}
+
+    def of(self, names: Iterable[str], own: Values | None = None) -> Policy:
+        """Return the policy of a model with all its names; every glob that matches one counts.
+
+        Args:
+            names: What clients may call it.
+            own: What goes over all others.
+        """
+        matching = [
+            values for match, values in self._rows if any(match(name) is not None for name in names)
+        ]
+        parts = [self._default, *matching, *([own] if own else [])]
+        policy = _policy(parts)
+        # a more special policy may tighten this one only
+        is_kept = any(values.get("local_only") for values in parts)
+        return msgspec.structs.replace(policy, local_only=is_kept) if is_kept else policy
+
+
+def _policy(parts: Iterable[Values]) -> Policy:
+    merged: Values = msgspec.to_builtins(DEFAULT_POLICY)
+    for values in parts:
+        for name, value in values.items():
+            known = merged[name]
+            both = isinstance(known, dict) and isinstance(value, dict)
+            merged[name] = {**known, **value} if both else value  # type: ignore[dict-item]
+    return msgspec.convert(merged, Policy)
+
+
+def selection(settings: Mapping[str, EndpointSetting]) -> Select:
+    """Return which of an endpoint's models are served: those included and not excluded.
+
+    Args:
+        settings: Name of an endpoint to its setting.
+    """
+    globs = {
+        name: (_matcher(setting.include), _matcher(setting.exclude))
+        for name, setting in settings.items()
+        if setting.include or setting.exclude
+    }
+
+    def select(name: str, rows: Sequence[Row]) -> tuple[Row, ...]:
+        if name not in globs:
+            return tuple(rows)
+        included, excluded = globs[name]
+        wanted = included or _everything
+        return tuple(
+            row for row in rows if wanted(row.id) and not (excluded and excluded(row.id))
+        )
+
+    return select
+
+
+def all_models(name: str, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Is the `Select` of endpoints without globs."""
+    return tuple(rows)
+
+
+def alias(
+    name: str,
+    setting: AliasSetting,
+    *,
+    endpoints: Sequence[Endpoint],
+    routes: Mapping[str, Route],
+    policies: Policies,
+) -> Alias | None:
+    """Make an alias; None as long as no endpoint serves what it leads to.
+
+    Args:
+        name: The public name.
+        setting: What the file says.
+        endpoints: All of them: a target that names one is there even if its list lacks the model.
+        routes: Models to their targets and policies, without aliases.
+        policies: Of all names.
+    """
+    rows = setting.rows()
+    by_name = {endpoint.name: endpoint for endpoint in endpoints}
+    groups = [_group(row, by_name, routes) for row in rows]
+    own = policy_values(setting)
+    is_weighted = any(isinstance(row.weight, float | int) for row in rows)
+    if is_weighted:
+        own.setdefault("strategy", "weighted")
+    policy = policies.of([name], own)
+    behind = [routes[row.model].policy for row in rows if row.model in routes]
+    behind += [policies.of([_split(row.model, by_name)[1]]) for row in rows]
+    if any(other.local_only for other in behind):
+        policy = msgspec.structs.replace(policy, local_only=True)
+    is_in_order = own.get("strategy", "ordered") == "ordered" and not is_weighted
+    targets = _ranked(rows, groups, is_in_order=is_in_order)
+    if not targets:
+        return None
+    return Alias(Route(targets, policy), tuple(row.model for row in rows))
+
+
+def _group(
+    row: AliasTarget, endpoints: Mapping[str, Endpoint], routes: Mapping[str, Route]
+) -> tuple[Target, ...]:
+    """Return what one row leads to, each with the endpoint's own name of the model."""
+    name, model = _split(row.model, endpoints)
+    known = routes[model].targets if model in routes else ()
+    if name is None:
+        return tuple(_renamed(target, model) for target in known)
+    endpoint = endpoints[name]
+    listed = [target for target in known if target.endpoint is endpoint]
+    return (_renamed(listed[0] if listed else _unlisted(endpoint, model), model),)
+
+
+def _split(text: str, endpoints: Mapping[str, Endpoint]) -> tuple[str | None, str]:
+    """Split `endpoint/model`; a model's own name may hold slashes, too."""
+    name, slash, model = text.partition("/")
+    return (name, model) if slash and model and name in endpoints else (None, text)
+
+
+def _unlisted(endpoint: Endpoint, model: str) -> Target:
+    return Target(endpoint, model=model, weight=endpoint.weight, tier=endpoint.tier)
+
+
+def _renamed(target: Target, model: str) -> Target:
+    if target.rename is not None:
+        return target
+    return msgspec.structs.replace(target, rename=msgspec.json.encode(target.model or model))
+
+
+def _ranked(
+    rows: Sequence[AliasTarget], groups: Sequence[Sequence[Target]], *, is_in_order: bool
+) -> tuple[Target, ...]:
+    """Give the targets their tiers and weights.
+
+    A row's own tier replaces the endpoint's. Without any, the order of the rows counts first and
+    the endpoints' tiers within a row second.
+    """
+    in_order = is_in_order and all(row.tier is msgspec.UNSET for row in rows)
+    keyed: list[tuple[tuple[int, int], Target]] = []
+    for place, (row, group) in enumerate(zip(rows, groups, strict=True)):
+        weights = sum(target.weight for target in group)
+        for target in group:
+            key = (place, target.tier) if in_order else (0, target.tier)
+            if isinstance(row.tier, int):
+                key = (0, row.tier)
+            if isinstance(row.weight, float | int):
+                # the row's share is divided among the endpoints that serve it
+                share = row.weight * target.weight / weights
+                target = msgspec.structs.replace(target, weight=share)  # noqa: PLW2901
+            keyed.append((key, target))
+    tiers = {key: tier for tier, key in enumerate(sorted({key for key, _ in keyed}))}
+    ranked = [msgspec.structs.replace(target, tier=tiers[key]) for key, target in keyed]
+    return tuple(_once(ranked))
+
+
+def _once(targets: Iterable[Target]) -> Iterable[Target]:
+    """Leave out what stands in an earlier row, too."""
+    seen: set[tuple[str, str]] = set()
+    for target in targets:
+        key = (target.endpoint.name, target.model)
+        if key not in seen:
+            seen.add(key)
+            yield target
+
+
+def _everything(name: str) -> bool:
+    return True
+
+
+def _matcher(globs: Sequence[str]) -> Callable[[str], bool] | None:
+    patterns = [_pattern(glob) for glob in globs]
+    return (lambda name: any(match(name) for match in patterns)) if patterns else None
+
+
+def _pattern(glob: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(fnmatch.translate(glob)).match
+
+
+NO_ROUTING: Final = RoutingSetting()
