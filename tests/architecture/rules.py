@@ -24,6 +24,7 @@ HOMES = {
     "rich": ("cli", "observe"),
     "starlette": ("web",),
     "uvicorn": ("web", "dataplane/handoff"),
+    "yaml": ("config",),
     "uvloop": ("app", "cli", "testing"),
     "xllamacpp": ("cli",),
 }

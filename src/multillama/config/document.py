@@ -119,7 +119,7 @@ class _Yaml:
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, place)) for place, item in enumerate(node.value)]
         try:
-            return self._loader.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._loader.construct_object(node)
         except ValueError:  # a date that no calendar has
             return str(node.value)
 
@@ -165,7 +165,7 @@ def _read_yaml(text: str, name: str) -> Document:
     except yaml.YAMLError:
         raise Unreadable("1: not YAML: it holds characters that no text has") from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     return Document(name, _top(data), reader.lines, tuple(reader.problems))
 
 

@@ -87,9 +87,7 @@ def path_of(row: Setting) -> Path:
 Listen: Final = _section("Listen", "Main settings")
 Timeouts: Final = _section("Timeouts", "Time limits")
 Limits: Final = _section("Limits", "Size limits")
-AliasValue = (
-    str | Annotated[tuple[str | AliasTarget, ...], Meta(min_length=1)] | AliasSetting
-)
+AliasValue = str | Annotated[tuple[str | AliasTarget, ...], Meta(min_length=1)] | AliasSetting
 
 FileSettings: Final = msgspec.defstruct(
     "FileSettings",
@@ -263,9 +261,7 @@ class _Reader:
         if values.get("key") == "null":
             del values["key"]
         if isinstance(headers := row.get("headers"), dict):
-            values["headers"] = {
-                name: self._resolved[*path, "headers", name] for name in headers
-            }
+            values["headers"] = {name: self._resolved[*path, "headers", name] for name in headers}
         return values
 
     # --- aliases -----------------------------------------------------------------------------
@@ -275,7 +271,7 @@ class _Reader:
         if not isinstance(aliases, dict):
             return
         for name, value in aliases.items():
-            if not name or name != name.strip() or len(name) > 200:  # noqa: PLR2004
+            if not name or name != name.strip() or len(name) > 200:
                 yield Problem(("aliases", name), "is no name: 1 to 200 characters, no blank around")
             for model in _models(value):
                 if model in aliases and model != name:
@@ -302,6 +298,8 @@ class _Reader:
             raise BadSetting("between ${ and } stands the bare name of a variable, like ${NAS_KEY}")
         if value := self._reading.environ.get(name, "").strip():
             return value
+        if not name.isupper():  # it may be a key in the wrong place
+            raise BadSetting("${…} names a variable that is not set")
         raise BadSetting(f"the variable {name} is not set. Run: export {name}=VALUE")
 
     def _secret_paths(self) -> Iterator[Path]:
@@ -312,7 +310,9 @@ class _Reader:
 
 def _rows(value: object) -> list[dict[str, Any]]:
     """Return the rows of a list, an empty one in place of each that is none."""
-    return [row if isinstance(row, dict) else {} for row in value] if isinstance(value, list) else []
+    return (
+        [row if isinstance(row, dict) else {} for row in value] if isinstance(value, list) else []
+    )
 
 
 def _at(data: object, path: Path) -> object:

@@ -153,7 +153,8 @@ def _endpoints(
         )
     return tuple(
         EndpointSetting(
-            url=checked_url(url), key=None if key.text == "null" else read_secret(key, environ, read_file)
+            url=checked_url(url),
+            key=None if key.text == "null" else read_secret(key, environ, read_file),
         )
         for url, key in zip(urls, keys, strict=True)
     )

@@ -35,9 +35,7 @@ class RetrySetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         | UnsetType
     ) = UNSET
     max_retry_after_s: (
-        Annotated[
-            float, Meta(ge=0, le=3600, description="Longest Retry-After that is waited for.")
-        ]
+        Annotated[float, Meta(ge=0, le=3600, description="Longest Retry-After that is waited for.")]
         | UnsetType
     ) = UNSET
     budget_percent: (
@@ -62,9 +60,9 @@ class BreakerSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Annotated[int, Meta(ge=1, le=1000, description="Failures in the window that open it.")]
         | UnsetType
     ) = UNSET
-    window_s: (
-        Annotated[_Seconds, Meta(description="How far back failures count.")] | UnsetType
-    ) = UNSET
+    window_s: Annotated[_Seconds, Meta(description="How far back failures count.")] | UnsetType = (
+        UNSET
+    )
     cooldown_s: (
         Annotated[_Seconds, Meta(description="How long it stays open at first; it doubles.")]
         | UnsetType
@@ -90,9 +88,9 @@ class QueueSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ]
         | UnsetType
     ) = UNSET
-    max_wait_s: (
-        Annotated[_Seconds, Meta(description="The longest that one waits.")] | UnsetType
-    ) = UNSET
+    max_wait_s: Annotated[_Seconds, Meta(description="The longest that one waits.")] | UnsetType = (
+        UNSET
+    )
     keepalive_s: (
         Annotated[
             _Seconds | None,
@@ -117,7 +115,8 @@ class PolicySetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     queue: QueueSetting = QueueSetting()
     first_token_s: (
         Annotated[
-            _Seconds | None, Meta(description="No event within this time: the next target is tried.")
+            _Seconds | None,
+            Meta(description="No event within this time: the next target is tried."),
         ]
         | UnsetType
     ) = UNSET

@@ -49,7 +49,9 @@ class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 1.0
     tier: Annotated[
         int,
-        Meta(ge=0, le=99, description="Lower tiers come first; others are for overflow and faults."),
+        Meta(
+            ge=0, le=99, description="Lower tiers come first; others are for overflow and faults."
+        ),
     ] = 0
     include: Annotated[
         tuple[Glob, ...], Meta(description="Only models that one of these globs matches.")
@@ -70,7 +72,9 @@ class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = EndpointTimeouts()
     tags: Annotated[
         tuple[Glob, ...],
-        Meta(description="Words of your own; `local` and `cloud` say where it is, whatever its URL."),
+        Meta(
+            description="Words of your own; `local` and `cloud` say where it is, whatever its URL."
+        ),
     ] = ()
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from multillama.control.routes import PLAIN, Alias, Routing, alias
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
 from multillama.providers.facts import model_facts
 from multillama.providers.listing import Row, context_length, text_of, whole_of
@@ -20,6 +21,10 @@ _LAST_S: Final = 253_402_300_799
 _LATEST: Final = ":latest"
 """Ollama's default tag, which its clients leave out."""
 
+_NAMING: Final = frozenset({
+    "name", "display_name", "displayName", "description", "root", "parent", "canonical_slug",
+    "hugging_face_id", "aliases",
+})  # fmt: skip
 _OUTPUT_LIMITS: Final = (
     "outputTokenLimit", "max_output_tokens", "max_completion_tokens", "max_tokens",
 )  # fmt: skip
@@ -46,6 +51,7 @@ def compile_snapshot(
     api_key: bytes | None = None,
     timeouts: Timeouts,
     limits: Limits,
+    routing: Routing = PLAIN,
 ) -> Snapshot:
     """Merge what the endpoints serve.
 
@@ -55,19 +61,32 @@ def compile_snapshot(
         api_key: What clients must send, or None.
         timeouts: Passed on.
         limits: Passed on.
+        routing: Policies, and the aliases of the configuration file.
     """
     models = _merged(endpoints, listings)
-    rendered = {name: _render(name, model) for name, model in models.items()}
-    routes = {name: Route(tuple(model.targets)) for name, model in models.items()}
-    aliases = _aliases(models)
-    for alias, name in aliases.items():
-        routes[alias] = Route(_renamed(routes[name].targets, name))
-        rendered[alias] = rendered[name]
+    rendered = {name: _render_model(name, model) for name, model in models.items()}
+    shorts = _shorts(models)
+    spellings: dict[str, list[str]] = {name: [name] for name in models}
+    for short, name in shorts.items():
+        spellings[name].append(short)
+    routes = {
+        name: Route(tuple(model.targets), routing.policies.of(spellings[name]))
+        for name, model in models.items()
+    }
+    for short, name in shorts.items():
+        targets, policy = routes[name].targets, routes[name].policy
+        routes[short] = Route(_renamed(targets, name), policy)
+        rendered[short] = rendered[name]
+    aliases = _aliases(endpoints, routes, routing)
+    for name, found in aliases.items():
+        routes[name] = found.route
+        rendered[name] = _render_alias(name, found, models)
+    listed = list(dict.fromkeys([*models, *aliases]))
     return Snapshot(
         endpoints=tuple(endpoints),
         routes=routes,
-        aliases=frozenset(aliases),
-        lists=_lists([rendered[name] for name in models], list(models)),
+        aliases=frozenset(shorts) - aliases.keys(),
+        lists=_lists([rendered[name] for name in listed], listed),
         rows={
             "openai": {name: row.openai for name, row in rendered.items()},
             "anthropic": {name: row.anthropic for name, row in rendered.items()},
@@ -93,7 +112,18 @@ def _merged(
     return models
 
 
-def _aliases(models: Mapping[str, _Model]) -> dict[str, str]:
+def _aliases(
+    endpoints: Sequence[Endpoint], routes: Mapping[str, Route], routing: Routing
+) -> dict[str, Alias]:
+    """Return the aliases of the file that lead somewhere; their names may hide models."""
+    found = {
+        name: alias(name, setting, endpoints=endpoints, routes=routes, policies=routing.policies)
+        for name, setting in routing.aliases.items()
+    }
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _shorts(models: Mapping[str, _Model]) -> dict[str, str]:
     """Return other names that clients use to the model's, unless they are another model's own."""
     found: dict[str, str] = {}
     for name, model in models.items():
@@ -123,8 +153,26 @@ def _target(endpoint: Endpoint, row: Row) -> Target:
     )
 
 
-def _render(name: str, model: _Model) -> _Rendered:
+def _render_model(name: str, model: _Model) -> _Rendered:
     fields = model.row.fields
+    owner = text_of(fields.get("owned_by")) or model.targets[0].endpoint.provider
+    info = {"endpoints": [target.endpoint.name for target in model.targets]}
+    return _render(name, fields, owner, info)
+
+
+def _render_alias(name: str, found: Alias, models: Mapping[str, _Model]) -> _Rendered:
+    """Render an alias as its first model, but for what would name that one."""
+    known = models.get(found.model)
+    fields = known.row.fields if known is not None else {}
+    fields = {member: value for member, value in fields.items() if member not in _NAMING}
+    served_by = dict.fromkeys(target.endpoint.name for target in found.route.targets)
+    info = {"endpoints": list(served_by), "alias_of": list(found.of)}
+    return _render(name, fields, "multillama", info)
+
+
+def _render(
+    name: str, fields: Mapping[str, msgspec.Raw], owner: str, info: Mapping[str, list[str]]
+) -> _Rendered:
     created_s = _created_s(fields)
     title = _title(name, fields)
     openai: dict[str, object] = {
@@ -132,8 +180,8 @@ def _render(name: str, model: _Model) -> _Rendered:
         "id": name,
         "object": "model",
         "created": created_s,
-        "owned_by": text_of(fields.get("owned_by")) or model.targets[0].endpoint.provider,
-        "multillama": {"endpoints": [target.endpoint.name for target in model.targets]},
+        "owned_by": owner,
+        "multillama": info,
     }
     anthropic = {
         **openai,

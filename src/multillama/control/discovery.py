@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.control.endpoints import provider_of
+from multillama.control.endpoints import base_path, corrected, provider_of
 from multillama.control.lister import Answer, Fetch, Listed, ListingFailed, list_models
+from multillama.control.routes import Select, all_models
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Snapshot
 from multillama.providers.listing import Row
@@ -87,18 +88,33 @@ class _Watched:
         self.told: tuple[str | None, tuple[str, ...]] | None = None
         """Error and models as last told by `on_change`."""
 
-    def report(self) -> EndpointReport:
-        """Tell how it is doing."""
+    def report(self, models: int) -> EndpointReport:
+        """Tell how it is doing, and how many models it serves."""
         return EndpointReport(
             name=self.endpoint.name,
             url=self.endpoint.url,
             provider=provider_of(self.endpoint).title,
             has_key=self.endpoint.has_key,
-            models=len(self.rows),
+            models=models,
             took_ms=self.took_ms,
             error=self.error,
             note=self.note,
         )
+
+    def reconfigure(self, configured: Endpoint) -> None:
+        """Take the endpoint as it is configured now, and keep what is known of it.
+
+        Where another server may answer, or the same one with another list, it is asked at once.
+        """
+        old = self.configured
+        if msgspec.structs.astuple(old) == msgspec.structs.astuple(configured):
+            return
+        self.configured = configured
+        if _identity(old) == _identity(configured):
+            provider, path = provider_of(self.endpoint), base_path(self.endpoint)
+            self.endpoint = corrected(configured, provider, path)
+        else:
+            self.endpoint, self.due, self.failures = configured, 0.0, 0
 
     def take(self, listed: Listed) -> bool:
         """Take a listing over and tell whether it changes anything."""
@@ -109,6 +125,14 @@ class _Watched:
         is_known = is_same and self.rows == listed.rows
         self.rows, self.note, self.error, self.failures = listed.rows, listed.note, None, 0
         return not is_known
+
+
+def _identity(endpoint: Endpoint) -> tuple[object, ...]:
+    """Return what decides which models are there and who may see them."""
+    return (
+        endpoint.scheme, endpoint.host, endpoint.port, endpoint.paths, endpoint.query,
+        endpoint.provider, endpoint.fixed_head, endpoint.state,
+    )  # fmt: skip
 
 
 class Discovery:
@@ -124,6 +148,8 @@ class Discovery:
         clock: Clock,
         refresh_s: float = 300.0,
     ) -> None:
+        self.select: Select = all_models
+        """Which of an endpoint's models are served."""
         self._watched = [_Watched(endpoint) for endpoint in endpoints]
         self._fetch = fetch
         self._compile = compile
@@ -150,6 +176,37 @@ class Discovery:
             self._all_told.set()
         tasks.spawn(self._run(tasks), name="discovery")
 
+    def reconfigure(
+        self,
+        endpoints: Sequence[Endpoint],
+        *,
+        compile: Compile,
+        select: Select,
+        refresh_s: float,
+    ) -> None:
+        """Go over to other endpoints and settings, in one assignment.
+
+        An endpoint of the same name keeps its models until it has listed them anew, so no request
+        finds a gap; one that is gone is forgotten, and what it still answers is ignored.
+        """
+        known = {watched.configured.name: watched for watched in self._watched}
+        self._compile, self.select, self._refresh_s = compile, select, refresh_s
+        watched_now = []
+        for endpoint in endpoints:
+            watched = known.get(endpoint.name)
+            if watched is None:
+                watched = _Watched(endpoint)
+                self._untold.add(watched)
+            else:
+                watched.reconfigure(endpoint)
+            watched.due = min(watched.due, self._clock.now() + refresh_s)
+            watched.endpoint.state.models = len(self._served(watched))
+            watched_now.append(watched)
+        self._watched = watched_now
+        self._untold.intersection_update(watched_now)
+        self._is_changed = True
+        self._flush()
+
     async def first_round(self, timeout_s: float) -> None:
         """Return when every endpoint has answered or failed once, at the latest after `timeout_s`.
 
@@ -175,7 +232,10 @@ class Discovery:
 
     def reports(self) -> tuple[EndpointReport, ...]:
         """Tell how each endpoint is doing, in the order of their settings."""
-        return tuple(watched.report() for watched in self._watched)
+        return tuple(watched.report(len(self._served(watched))) for watched in self._watched)
+
+    def _served(self, watched: _Watched) -> tuple[Row, ...]:
+        return self.select(watched.configured.name, watched.rows)
 
     async def _run(self, tasks: Tasks) -> None:
         while True:
@@ -202,11 +262,15 @@ class Discovery:
             tasks.spawn(self._list(watched, tasks), name=f"list {watched.endpoint.name}")
 
     async def _list(self, watched: _Watched, tasks: Tasks) -> None:
+        asked = watched.configured
         try:
             async with self._at_once:
                 begun = self._clock.now()
                 async with asyncio.timeout(LISTING_S):
-                    listed = await list_models(watched.configured, self._fetch)
+                    listed = await list_models(asked, self._fetch)
+            if watched.configured is not asked:  # it is another endpoint by now
+                watched.due = 0.0
+                return
             self._on_listed(watched, listed, took_ms=round((self._clock.now() - begun) * 1000, 3))
             if watched.take(listed):
                 self._is_changed = True
@@ -225,16 +289,19 @@ class Discovery:
 
     def _tell(self, watched: _Watched) -> None:
         """Call `on_change` if there is news: up or down, other models, another reason."""
-        models = tuple(row.id for row in watched.rows)
+        if watched not in self._watched:
+            return
+        models = tuple(row.id for row in self._served(watched))
         if watched.told != (watched.error, models):
             watched.told = (watched.error, models)
-            self.on_change(watched.report(), models)
+            self.on_change(watched.report(len(models)), models)
 
     def _on_listed(self, watched: _Watched, listed: Listed, *, took_ms: float) -> None:
         watched.took_ms = took_ms
         watched.due = self._clock.now() + self._refresh_s
         state = watched.endpoint.state
-        state.on_listing(models=len(listed.rows), at=self._clock.wall(), took_ms=took_ms)
+        served = self.select(state.name, listed.rows)
+        state.on_listing(models=len(served), at=self._clock.wall(), took_ms=took_ms)
 
     def _on_failure(self, watched: _Watched, failure: ListingFailed) -> None:
         watched.error = failure.text
@@ -268,7 +335,7 @@ class Discovery:
         begun = self._clock.now()
         endpoints = [watched.endpoint for watched in self._watched]
         snapshot = self._compile(
-            endpoints, {watched.endpoint.name: watched.rows for watched in self._watched}
+            endpoints, {watched.endpoint.name: self._served(watched) for watched in self._watched}
         )
         self._compile_s = self._clock.now() - begun
         self._publish(snapshot)

@@ -59,7 +59,9 @@ def judge(member: str, text: str) -> str | None:
     """Say what is wrong with the URL or the provider of an endpoint; is the `Judge` of the file."""
     if member == "provider":
         return (
-            None if text in BY_NAME else f"unknown kind of server{did_you_mean(text, list(BY_NAME))}"
+            None
+            if text in BY_NAME
+            else f"unknown kind of server{did_you_mean(text, list(BY_NAME))}"
         )
     try:
         read_base_url(text)

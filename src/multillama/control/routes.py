@@ -6,13 +6,13 @@ where several names or policies meet, one that says `local_only` is enough.
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from multillama.config.routing import AliasSetting, AliasTarget, RoutingSetting, policy_values
-from multillama.config.schema import EndpointSetting
+from multillama.config.schema import EndpointSetting, Settings
 from multillama.core.policy import DEFAULT_POLICY, Policy
 from multillama.core.snapshot import Endpoint, Route, Target
 from multillama.providers.listing import Row
@@ -20,14 +20,6 @@ from multillama.providers.listing import Row
 Values = dict[str, object]
 Select = Callable[[str, Sequence[Row]], tuple[Row, ...]]
 """Name of an endpoint and its models to those that are served."""
-
-
-class Alias(NamedTuple):
-    """A public name with where it leads to right now."""
-
-    route: Route
-    of: tuple[str, ...]
-    """Its targets, as configured."""
 
 
 class Policies:
@@ -38,32 +30,57 @@ class Policies:
         self._rows = [
             (_pattern(glob), policy_values(policy)) for glob, policy in routing.models.items()
         ]
-        self._known: dict[tuple[str, ...], Policy] = {}
+        self._known: dict[tuple[int, ...], Policy] = {}
+        """By the places of the globs that match: thousands of models share a few policies."""
 
-    def of(self, names: Iterable[str], own: Values | None = None) -> Policy:
+    def of(self, names: Collection[str], own: Values | None = None) -> Policy:
         """Return the policy of a model with all its names; every glob that matches one counts.
 
         Args:
-            names: What clients may call it.
+            names: All that clients may call it.
             own: What goes over all others.
         """
-        matching = [
-            values for match, values in self._rows if any(match(name) is not None for name in names)
-        ]
-        parts = [self._default, *matching, *([own] if own else [])]
-        policy = _policy(parts)
-        # a more special policy may tighten this one only
-        is_kept = any(values.get("local_only") for values in parts)
-        return msgspec.structs.replace(policy, local_only=is_kept) if is_kept else policy
+        matching = tuple(
+            place
+            for place, (match, _) in enumerate(self._rows)
+            if any(match(name) is not None for name in names)
+        )
+        if own is None and (known := self._known.get(matching)) is not None:
+            return known
+        parts = [self._default, *(self._rows[place][1] for place in matching)]
+        if own is not None:
+            return _policy([*parts, own])
+        policy = self._known[matching] = _policy(parts)
+        return policy
 
 
-def _policy(parts: Iterable[Values]) -> Policy:
+class Alias(NamedTuple):
+    """A public name with where it leads to right now."""
+
+    route: Route
+    of: tuple[str, ...]
+    """Its targets, as configured."""
+    model: str
+    """The model that comes first, without its endpoint."""
+
+
+class Routing(NamedTuple):
+    """What the file says about routing, ready to be compiled."""
+
+    policies: Policies
+    aliases: Mapping[str, AliasSetting] = {}
+
+
+def _policy(parts: Sequence[Values]) -> Policy:
+    """Put policies over each other, the last one on top; `local_only` none of them can take back."""
     merged: Values = msgspec.to_builtins(DEFAULT_POLICY)
     for values in parts:
         for name, value in values.items():
             known = merged[name]
-            both = isinstance(known, dict) and isinstance(value, dict)
-            merged[name] = {**known, **value} if both else value  # type: ignore[dict-item]
+            if isinstance(known, dict) and isinstance(value, dict):
+                value = known | value
+            merged[name] = value
+    merged["local_only"] = any(values.get("local_only") for values in parts)
     return msgspec.convert(merged, Policy)
 
 
@@ -84,9 +101,7 @@ def selection(settings: Mapping[str, EndpointSetting]) -> Select:
             return tuple(rows)
         included, excluded = globs[name]
         wanted = included or _everything
-        return tuple(
-            row for row in rows if wanted(row.id) and not (excluded and excluded(row.id))
-        )
+        return tuple(row for row in rows if wanted(row.id) and not (excluded and excluded(row.id)))
 
     return select
 
@@ -129,7 +144,8 @@ def alias(
     targets = _ranked(rows, groups, is_in_order=is_in_order)
     if not targets:
         return None
-    return Alias(Route(targets, policy), tuple(row.model for row in rows))
+    first = _split(rows[0].model, by_name)[1]
+    return Alias(Route(targets, policy), tuple(row.model for row in rows), first)
 
 
 def _group(
@@ -180,7 +196,7 @@ def _ranked(
             if isinstance(row.weight, float | int):
                 # the row's share is divided among the endpoints that serve it
                 share = row.weight * target.weight / weights
-                target = msgspec.structs.replace(target, weight=share)  # noqa: PLW2901
+                target = msgspec.structs.replace(target, weight=share)
             keyed.append((key, target))
     tiers = {key: tier for tier, key in enumerate(sorted({key for key, _ in keyed}))}
     ranked = [msgspec.structs.replace(target, tier=tiers[key]) for key, target in keyed]
@@ -210,4 +226,10 @@ def _pattern(glob: str) -> Callable[[str], re.Match[str] | None]:
     return re.compile(fnmatch.translate(glob)).match
 
 
-NO_ROUTING: Final = RoutingSetting()
+def routing_of(settings: Settings) -> Routing:
+    """Return what the settings say about routing."""
+    return Routing(Policies(settings.routing), settings.aliases)
+
+
+PLAIN: Final = Routing(Policies(RoutingSetting()))
+"""All models balanced, no aliases."""
