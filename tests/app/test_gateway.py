@@ -13,15 +13,10 @@ from multillama.app import gateway as app
 from multillama.app.gateway import (
     Gateway,
     StartError,
-    detect,
-    limits_of,
-    list_models,
     serve,
-    timeouts_of,
 )
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting, Settings
-from multillama.core.snapshot import Limits, Timeouts
 from multillama.testing.behaviours import Behaviour
 from multillama.testing.server import ScriptedServer
 from tests.gateway import free_port
@@ -138,13 +133,6 @@ async def test_an_endpoint_that_cannot_be_meant_is_told_before_anything_is_built
         await Gateway(settings_for("http://user:password@here/")).__aenter__()
 
 
-def test_the_settings_have_the_defaults_that_the_data_plane_documents():
-    settings = Settings(port=3000)
-
-    assert timeouts_of(settings) == Timeouts()
-    assert limits_of(settings) == Limits()
-
-
 @pytest.mark.parametrize(
     ("host", "shown"),
     [
@@ -159,37 +147,6 @@ def test_the_settings_have_the_defaults_that_the_data_plane_documents():
 )
 def test_the_url_that_is_told_can_be_opened(host, shown):
     assert app._shown(host) == shown
-
-
-def test_all_models_of_all_endpoints_are_listed_once():
-    with ScriptedServer(models=["m1", "m2"]) as one, ScriptedServer(models=["m2"]) as two:
-        listed = list_models(settings_for(one.url, two.url), on_waiting=pytest.fail)
-
-    assert [report.models for report in listed.endpoints] == [2, 1]
-    assert [(model, len(endpoints)) for model, endpoints in listed.models] == [("m1", 1), ("m2", 2)]
-
-
-def test_who_hangs_is_named_and_given_up_while_the_others_are_listed(monkeypatch):
-    monkeypatch.setattr(app, "SILENT_ROUND_S", 0.05)
-    monkeypatch.setattr(app, "LISTING_SILENCE_S", 0.3)
-    waited_for = []
-
-    with socket.create_server(("127.0.0.1", 0)) as mute, ScriptedServer(models=["m1"]) as server:
-        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
-        listed = list_models(settings_for(url, server.url), on_waiting=waited_for.append)
-
-    silent, quick = listed.endpoints
-    assert waited_for == [(silent.name,)]
-    assert silent.error == "It did not begin to answer within 0.3 s."
-    assert (quick.error, [model for model, _ in listed.models]) == (None, ["m1"])
-
-
-def test_keys_in_variables_are_found():
-    found = detect({"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
-
-    assert EndpointSetting(url="http://127.0.0.1:9/v1", key=KEY) in found.endpoints
-    assert any("OPENAI_API_KEY" in line for line in found.lines)
-    assert not any(KEY in line for line in found.lines)
 
 
 def test_it_serves_until_it_is_told_to_stop():

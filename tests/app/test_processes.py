@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from multillama.app import processes
-from multillama.app.processes import StartError, bind, is_everywhere, on_stop, run
+from multillama.app.processes import StartError, bind, is_everywhere, on_reload, on_stop, run
 from tests.gateway import free_port
 
 
@@ -182,3 +182,13 @@ async def test_both_signals_ask_to_stop(number):
     loop = asyncio.get_running_loop()
     loop.remove_signal_handler(signal.SIGTERM)
     loop.remove_signal_handler(signal.SIGINT)
+
+
+async def test_a_hang_up_reloads():
+    came = asyncio.Event()
+    on_reload(came.set)
+
+    os.kill(os.getpid(), signal.SIGHUP)
+
+    await asyncio.wait_for(came.wait(), 5)
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)

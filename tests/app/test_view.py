@@ -171,3 +171,13 @@ def test_without_a_key_none_fits():
     assert not view.needs_key()
     assert not view.is_key("")
     assert view.host() == "nas.lan"
+
+
+def test_another_key_counts_from_then_on():
+    view = GatewayView(Settings(port=1, api_key="old"))
+    before = view.changed()
+
+    view.on_settings(Settings(port=1, api_key="new"))
+
+    assert (view.is_key("old"), view.is_key("new")) == (False, True)
+    assert view.changed() > before

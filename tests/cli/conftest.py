@@ -47,6 +47,7 @@ class FakeGateway(ModuleType):
     def __init__(self):
         super().__init__("multillama.app.gateway")
         self.served = []
+        self.sources = []
         self.listed_for = []
         self.own_ports = []
         self.started = Started("http://localhost:3000", (Report("api.openai.com", models=1),))
@@ -55,8 +56,9 @@ class FakeGateway(ModuleType):
         self.listed = Listed((), ())
         self.waiting = ()
 
-    def serve(self, settings, *, on_listening, on_started):
+    def serve(self, settings, *, on_listening, on_started, source=None):
         self.served.append(settings)
+        self.sources.append(source)
         if self.failure:
             raise self.failure
         on_listening(self.started.url)

@@ -194,3 +194,101 @@ def test_an_open_ipv6_address_is_warned_of_in_brackets(gateway, capsys):
     run([*SERVE, "--host", "::"])
 
     assert "WARNING: anyone who can reach [::]:3000 can" in capsys.readouterr().err
+
+
+# the configuration file
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "multillama.yaml"
+    path.write_text("listen: {port: 3001}\nendpoints: [{url: http://a.example/, name: a}]\n")
+    return path
+
+
+@pytest.mark.parametrize("verb", [[], ["serve"]])
+def test_a_file_is_enough_to_serve(gateway, config, verb):
+    code = run([*verb, "--config", str(config)])
+
+    assert code == 0
+    assert (gateway.served[0].port, gateway.served[0].endpoints[0].name) == (3001, "a")
+
+
+def test_a_variable_can_name_the_file(gateway, config, monkeypatch):
+    monkeypatch.setenv("MULTILLAMA_CONFIG", str(config))
+
+    run([])
+
+    assert gateway.served[0].port == 3001
+
+
+def test_endpoints_of_the_command_line_are_added_in_front(gateway, config):
+    run(["--config", str(config), *ENDPOINT])
+
+    urls = [endpoint.url for endpoint in gateway.served[0].endpoints]
+    assert urls == ["http://localhost:11434/", "http://a.example/"]
+
+
+def test_all_faults_of_the_file_are_lines_that_begin_with_file_and_line(gateway, config, capsys):
+    config.write_text("listen: {prot: 1}\nendpoints: [{ulr: x}]\n")
+
+    code = run(["--config", str(config)])
+
+    assert (code, gateway.served) == (2, [])
+    assert capsys.readouterr().err.splitlines() == [
+        f"{config}:1: listen.prot: unknown key, did you mean port?",
+        f"{config}:2: endpoints[0].ulr: unknown key, did you mean url?",
+        f"{config}:2: endpoints[0]: url is missing",
+    ]
+
+
+def test_a_provider_that_nobody_knows_is_found_with_its_line(gateway, config, capsys):
+    config.write_text("listen: {port: 1}\nendpoints: [{url: http://a/, provider: olama}]\n")
+
+    run(["--config", str(config)])
+
+    assert capsys.readouterr().err == (
+        f"{config}:2: endpoints[0].provider: unknown kind of server, did you mean ollama?\n"
+    )
+
+
+def test_a_key_in_the_file_is_warned_of_and_not_shown(gateway, config, capsys):
+    config.write_text("listen: {port: 1}\nendpoints: [{url: http://a/, key: sk-CANARY}]\n")
+    config.chmod(0o644)
+
+    run(["--config", str(config)])
+
+    err = capsys.readouterr().err
+    assert f"Warning: {config}:2: endpoints[0].key: the key itself stands here" in err
+    assert "chmod 600" in err
+    assert "CANARY" not in err
+
+
+def test_the_gateway_is_told_how_to_read_the_file_again(gateway, config):
+    run(["--config", str(config), "--drain-s", "7"])
+    config.write_text("listen: {port: 3001}\nendpoints: [{url: http://b.example/}]\n")
+
+    again = gateway.sources[0].load()
+
+    assert [endpoint.url for endpoint in again.settings.endpoints] == ["http://b.example/"]
+    assert (again.settings.drain_s, again.paths) == (7, (str(config),))
+
+
+def test_without_a_file_there_is_nothing_to_read_again(gateway):
+    run(SERVE)
+
+    assert gateway.sources == [None]
+
+
+def test_what_was_found_on_this_machine_stays_when_the_file_still_names_none(
+    gateway, config, capsys
+):
+    found = EndpointSetting(url="http://localhost:11434/")
+    gateway.found = Detected((found,), ("http://localhost:11434/",))
+    config.write_text("listen: {port: 3001}\n")
+    run(["--config", str(config)])
+    config.write_text("listen: {port: 3001}\nrefresh_s: 5\n")
+
+    again = gateway.sources[0].load()
+
+    assert again.settings.endpoints == (found,)

@@ -122,7 +122,7 @@ def test_both_languages_give_the_same(text, name):
     assert given.routing.models["llama*"].retry.max_attempts == 5
     assert {name: value.text for name, value in given.values.items()} == {
         "port": "3000",
-        "api_key": "env:TEAM_KEY",
+        "api_key": "team-key",
         "refresh_s": "60",
         "connect_timeout_s": "2",
         "max_body_bytes": "1000",
@@ -197,7 +197,7 @@ def test_what_is_not_even_yaml_is_one_line():
     [
         f"endpoints: [{{url: http://a, key: '{CANARY} x'}}]",
         f"endpoints: [{{url: http://a, key: 'env:{CANARY}'}}]",
-        f"endpoints: [{{url: http://a, key: 'env:${{OPENAI_API_KEY}}'}}]",
+        "endpoints: [{url: http://a, key: 'env:${OPENAI_API_KEY}'}]",
         f"endpoints: [{{url: http://a, kee: {CANARY}}}]",
         f"endpoints: [{{url: http://a, {CANARY}: 1}}]",
         f"endpoints: [{{url: http://a, key: [{CANARY}]}}]",

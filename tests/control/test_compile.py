@@ -11,9 +11,11 @@ import msgspec
 import openai
 import pytest
 
+from multillama.config.routing import AliasSetting, PolicySetting, RoutingSetting
 from multillama.config.schema import EndpointSetting
 from multillama.control.compile import compile_snapshot
 from multillama.control.endpoints import make_endpoints
+from multillama.control.routes import PLAIN, Policies, Routing
 from multillama.core.snapshot import Limits, Snapshot, Timeouts
 from multillama.providers.listing import Row, read_listing
 
@@ -45,10 +47,18 @@ def rows(*fields: dict[str, Any], id_prefix: str = "") -> tuple[Row, ...]:
     return read_listing(json.dumps(list(fields)).encode(), id_prefix=id_prefix).rows
 
 
-def compiled(**lists: tuple[Row, ...]) -> Snapshot:
+def compiled(routing: Routing = PLAIN, **lists: tuple[Row, ...]) -> Snapshot:
     """One endpoint `http://<name>/` for each argument, in order."""
     endpoints = make_endpoints([EndpointSetting(url=f"http://{name}/") for name in lists], {})
-    return compile_snapshot(endpoints, lists, api_key=None, timeouts=TIMEOUTS, limits=LIMITS)
+    return compile_snapshot(
+        endpoints, lists, api_key=None, timeouts=TIMEOUTS, limits=LIMITS, routing=routing
+    )
+
+
+def routing_with(*, models: dict[str, PolicySetting] | None = None, **aliases: str) -> Routing:
+    """Policies, and for each further argument an alias of one target."""
+    settings = {name: AliasSetting(targets=(model,)) for name, model in aliases.items()}
+    return Routing(Policies(RoutingSetting(models=models or {})), settings)
 
 
 @pytest.fixture
@@ -324,3 +334,74 @@ def test_a_target_knows_what_its_own_row_tells_of_the_model() -> None:
 
     assert (near.context_tokens, near.input_price) == (4096, None)
     assert (far.context_tokens, far.input_price) == (128000, 1.0)
+
+
+# aliases and policies of the configuration file
+
+
+def test_an_alias_of_the_file_is_a_route_and_a_row_of_its_own() -> None:
+    snapshot = compiled(routing_with(fast="a/gpt"), a=rows(OPENAI_ROW), b=rows(OPENAI_ROW))
+
+    (target,) = snapshot.routes["fast"].targets
+    row = json.loads(snapshot.rows["openai"]["fast"])
+    assert (target.endpoint.name, target.rename) == ("a", b'"gpt"')
+    assert row == {
+        "id": "fast",
+        "object": "model",
+        "created": 1686935002,
+        "owned_by": "multillama",
+        "multillama": {"endpoints": ["a"], "alias_of": ["a/gpt"]},
+    }
+    listed = json.loads(snapshot.lists["openai"])["data"]
+    assert [model["id"] for model in listed] == ["gpt", "fast"]
+    assert snapshot.aliases == frozenset()
+
+
+def test_an_alias_tells_its_models_context_but_not_its_names() -> None:
+    snapshot = compiled(routing_with(best="claude"), a=rows(CLAUDE_ROW))
+
+    anthropic_row = json.loads(snapshot.rows["anthropic"]["best"])
+    gemini_row = json.loads(snapshot.rows["gemini"]["best"])
+    assert (anthropic_row["display_name"], anthropic_row["max_input_tokens"]) == ("best", 200000)
+    assert (gemini_row["displayName"], gemini_row["inputTokenLimit"]) == ("best", 200000)
+
+
+def test_an_alias_of_what_nobody_lists_is_served_where_an_endpoint_is_named() -> None:
+    snapshot = compiled(routing_with(hidden="a/secret-model", nowhere="unheard-of"), a=())
+
+    assert list(snapshot.routes) == ["hidden"]
+    assert json.loads(snapshot.rows["openai"]["hidden"])["created"] == 0
+
+
+def test_an_alias_may_stand_in_the_place_of_a_model() -> None:
+    snapshot = compiled(routing_with(gpt="a/llama"), a=rows({"id": "llama"}), b=rows(OPENAI_ROW))
+
+    assert [target.model for target in snapshot.routes["gpt"].targets] == ["llama"]
+    listed = json.loads(snapshot.lists["openai"])["data"]
+    assert [(model["id"], model["owned_by"]) for model in listed] == [
+        ("llama", "openai-compatible"),
+        ("gpt", "multillama"),
+    ]
+
+
+def test_an_alias_that_hides_a_short_name_stands_in_the_lists() -> None:
+    snapshot = compiled(
+        routing_with(llama3="a/other"), a=rows(OLLAMA_ROW | {"id": "llama3:latest"})
+    )
+
+    assert snapshot.aliases == frozenset()
+    assert b'"id":"llama3"' in snapshot.lists["openai"]
+    assert snapshot.routes["llama3"].targets[0].model == "other"
+
+
+def test_a_policy_counts_for_every_name_of_a_model() -> None:
+    kept = {"llama3": PolicySetting(local_only=True)}
+    snapshot = compiled(
+        routing_with(models=kept, fast="llama3:latest", other="llama3"),
+        a=rows({"id": "llama3:latest"}, OPENAI_ROW),
+    )
+
+    local = {name: route.policy.local_only for name, route in snapshot.routes.items()}
+    assert local == {
+        "llama3:latest": True, "gpt": False, "llama3": True, "fast": True, "other": True,
+    }  # fmt: skip

@@ -11,6 +11,7 @@ from multillama.control import discovery as module
 from multillama.control.compile import compile_snapshot
 from multillama.control.discovery import Discovery
 from multillama.control.endpoints import make_endpoints
+from multillama.control.routes import all_models, selection
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Limits, Snapshot, Timeouts
 from multillama.errors import GatewayError
@@ -506,3 +507,141 @@ async def test_no_report_and_no_list_holds_a_key(world: World, reply: object) ->
     ]
     shown += [repr(snapshot.lists) + repr(snapshot.rows) for snapshot in world.published]
     assert [text for text in shown if CANARY in text] == []
+
+
+# a reload
+
+
+def again(world: World, discovery: Discovery, *settings: EndpointSetting) -> None:
+    """Reload with these endpoints; live states stay with their names."""
+    states = {one.name: one.state for one in world.endpoints}
+    world.endpoints = make_endpoints(settings, states)
+    discovery.reconfigure(
+        world.endpoints,
+        compile=partial(compile_snapshot, timeouts=Timeouts(idle_s=1), limits=Limits()),
+        select=selection(dict(zip((e.name for e in world.endpoints), settings, strict=True))),
+        refresh_s=300.0,
+    )
+
+
+def setting(url: str, **facts: object) -> EndpointSetting:
+    return EndpointSetting(url=url, **facts)  # type: ignore[arg-type]
+
+
+async def listed_a_and_b(world: World) -> Discovery:
+    world.servers.replies = {
+        "http://a/v1/models": listing("m", "n"),
+        "http://b/v1/models": listing("m"),
+        "http://c/v1/models": listing("o"),
+    }
+    discovery = world.discover("http://a/", "http://b/")
+    await discovery.first_round(10)
+    world.asked()
+    return discovery
+
+
+async def test_an_endpoint_that_stays_the_same_stays_the_same_object_with_its_models(
+    world: World,
+) -> None:
+    discovery = await listed_a_and_b(world)
+    before = world.published[-1].endpoints
+
+    again(world, discovery, setting("http://a/"), setting("http://b/"))
+    await settle()
+
+    after = world.published[-1]
+    assert all(old is new for old, new in zip(before, after.endpoints, strict=True))
+    assert (world.models(), after.timeouts.idle_s, world.asked()) == (["m", "n"], 1, 0)
+
+
+async def test_a_new_endpoint_is_asked_at_once_and_its_models_appear(world: World) -> None:
+    discovery = await listed_a_and_b(world)
+
+    again(world, discovery, setting("http://a/"), setting("http://c/"))
+    at_once = world.models()
+    await world.time.advance(0.5)
+
+    assert (at_once, world.models()) == (["m", "n"], ["m", "n", "o"])
+    assert world.servers.calls == ["http://c/v1/models"]
+
+
+async def test_an_endpoint_that_is_gone_is_gone_from_the_routes_and_no_longer_asked(
+    world: World,
+) -> None:
+    discovery = await listed_a_and_b(world)
+
+    again(world, discovery, setting("http://b/"))
+    await world.time.advance(400)
+
+    assert world.models() == ["m"]
+    assert "http://a/v1/models" not in world.servers.calls
+    assert [report.name for report in discovery.reports()] == ["b"]
+
+
+async def test_weights_change_without_a_new_list(world: World) -> None:
+    discovery = await listed_a_and_b(world)
+
+    again(world, discovery, setting("http://a/", weight=3.0), setting("http://b/"))
+    await settle()
+
+    assert [target.weight for target in world.published[-1].routes["m"].targets] == [3.0, 1.0]
+    assert world.asked() == 0
+
+
+async def test_another_key_asks_anew_and_keeps_the_models_until_then(world: World) -> None:
+    discovery = await listed_a_and_b(world)
+    world.servers.gates["a"] = asyncio.Event()
+
+    again(world, discovery, setting("http://a/", key="k"), setting("http://b/"))
+    await settle()
+    meanwhile, asked = world.models(), world.asked()
+    world.servers.replies["http://a/v1/models"] = listing("p")
+    world.servers.gates["a"].set()
+    await world.time.advance(1)
+
+    assert (meanwhile, asked, world.models()) == (["m", "n"], 1, ["m", "p"])
+
+
+async def test_what_an_answer_has_corrected_stays_corrected(world: World) -> None:
+    world.servers.replies = {"http://h:8000/v1/models": listing("m", owned_by="vllm")}
+    discovery = world.discover("http://h:8000/")
+    await discovery.first_round(10)
+
+    again(world, discovery, setting("http://h:8000/", weight=2.0))
+
+    (endpoint,) = world.published[-1].endpoints
+    assert (endpoint.provider, endpoint.weight) == ("vllm", 2.0)
+
+
+async def test_an_answer_to_the_old_key_counts_no_more(world: World) -> None:
+    world.servers.replies = {"http://a/v1/models": listing("old")}
+    world.servers.gates["a"] = asyncio.Event()
+    discovery = world.discover("http://a/")
+    await settle()
+
+    again(world, discovery, setting("http://a/", key="k"))
+    world.servers.gates["a"].set()
+    await settle()
+    stale = world.models()
+    world.servers.replies = {"http://a/v1/models": listing("new")}
+    await world.time.advance(2)
+
+    assert (stale, world.models()) == ([], ["new"])
+
+
+async def test_globs_take_effect_without_a_new_list(world: World) -> None:
+    discovery = await listed_a_and_b(world)
+
+    again(world, discovery, setting("http://a/", exclude=("m",)), setting("http://b/"))
+    await settle()
+
+    assert [one.endpoint.name for one in world.published[-1].routes["m"].targets] == ["b"]
+    assert [report.models for report in discovery.reports()] == [1, 1]
+    assert world.published[-1].endpoints[0].state.models == 1
+    assert world.asked() == 0
+
+
+async def test_without_globs_all_models_are_served(world: World) -> None:
+    discovery = await listed_a_and_b(world)
+
+    assert discovery.select is all_models

@@ -4,11 +4,18 @@ import msgspec
 import pytest
 
 from multillama.config.load import BadSetting
-from multillama.config.schema import EndpointSetting
-from multillama.control.endpoints import base_path, corrected, make_endpoints, provider_of
+from multillama.config.schema import EndpointSetting, EndpointTimeouts
+from multillama.control.endpoints import (
+    base_path,
+    corrected,
+    judge,
+    make_endpoints,
+    provider_of,
+    with_own_states,
+)
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS
-from multillama.core.snapshot import Endpoint
+from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.providers.catalog import BY_NAME
 from tests.control.scripted import endpoint
 
@@ -192,3 +199,114 @@ def test_a_query_goes_with_the_endpoint_and_is_not_shown() -> None:
     assert one.query == b"api-version=preview"
     assert "preview" not in one.url + repr(one)
     assert base_path(one) == "/openai/v1"
+
+
+# what only the configuration file can say
+
+
+def made(url: str = "http://a.example/", **facts: object) -> Endpoint:
+    (one,) = make_endpoints([EndpointSetting(url=url, **facts)], {})  # type: ignore[arg-type]
+    return one
+
+
+def test_an_endpoint_is_called_as_the_file_says_and_others_make_way() -> None:
+    settings = [
+        EndpointSetting(url="http://nas/"),
+        EndpointSetting(url="http://box/", name="nas"),
+    ]
+
+    assert [one.name for one in make_endpoints(settings, {})] == ["nas#2", "nas"]
+
+
+def test_weight_tier_limit_and_tags_are_passed_on() -> None:
+    one = made(weight=2.0, tier=3, max_concurrency=4, tags=("gpu",))
+
+    assert (one.weight, one.tier, one.max_concurrency, one.tags) == (2.0, 3, 4, {"gpu"})
+
+
+def test_extra_headers_are_sent_and_a_clients_own_are_not() -> None:
+    one = made("https://api.anthropic.com/", headers={"X-Team": "a b", "Anthropic-Version": "x"})
+
+    assert head(one)[2:] == ["x-team: a b", "anthropic-version: x", ""]
+    assert {b"x-team", b"anthropic-version"} <= one.owns
+    assert one.defaults == ()
+
+
+def test_time_limits_of_its_own_go_over_the_gateways() -> None:
+    own = EndpointTimeouts(connect_timeout_s=1.0, pool_idle_s=2.0)
+    common = Timeouts(idle_s=7.0)
+
+    settings = [EndpointSetting(url="http://a/", timeouts=own), EndpointSetting(url="http://b/")]
+    with_own, without = make_endpoints(settings, {}, timeouts=common)
+
+    assert with_own.timeouts == Timeouts(connect_s=1.0, idle_s=7.0, pool_idle_s=2.0)
+    assert without.timeouts is None
+
+
+def test_every_time_limit_of_an_endpoint_is_one_of_the_data_planes() -> None:
+    every = dict.fromkeys(EndpointTimeouts.__struct_fields__, 1.0)
+
+    one = made(timeouts=EndpointTimeouts(**every))
+
+    assert list(msgspec.to_builtins(one.timeouts).values()).count(1.0) == len(every)
+
+
+@pytest.mark.parametrize(
+    ("url", "tags", "expected"),
+    [
+        ("http://192.168.1.5/", (), True),
+        ("http://192.168.1.5/", ("cloud",), False),
+        ("https://api.openai.com/", (), False),
+        ("https://api.openai.com/", ("local",), True),
+        ("http://nas/", ("local", "cloud"), False),
+    ],
+)
+def test_a_tag_knows_better_than_the_address_what_is_local(
+    url: str, tags: tuple[str, ...], expected: bool
+) -> None:
+    assert made(url, tags=tags).is_local is expected
+
+
+def test_a_provider_that_is_named_is_believed() -> None:
+    one = made("http://localhost:8000/", provider="llama.cpp")
+
+    assert (one.provider, one.is_provider_given) == ("llama.cpp", True)
+    assert (made().provider, made().is_provider_given) == ("openai-compatible", False)
+
+
+def test_a_provider_nobody_knows_is_refused() -> None:
+    with pytest.raises(BadSetting, match="did you mean ollama"):
+        made(provider="olama")
+
+
+@pytest.mark.parametrize(
+    ("member", "text", "expected"),
+    [
+        ("provider", "vllm", None),
+        ("provider", "vlm", "unknown kind of server, did you mean vllm?"),
+        ("url", "http://a/", None),
+    ],
+)
+def test_the_file_is_judged_by_the_catalog(member: str, text: str, expected: str | None) -> None:
+    assert judge(member, text) == expected
+
+
+def test_a_url_of_the_file_is_judged_without_its_secrets() -> None:
+    told = judge("url", f"http://me:{CANARY}@a/")
+
+    assert "user or a password" in (told or "")
+    assert CANARY not in (told or "")
+
+
+def test_what_is_known_of_a_server_is_not_said_of_another_of_its_name() -> None:
+    states: dict[str, EndpointState] = {}
+    names = ("kept", "moved", "gone")
+    settings = [EndpointSetting(url=f"http://{name}/", name=name) for name in names]
+    before = make_endpoints(settings, states)
+    new = [settings[0], EndpointSetting(url="http://elsewhere/", name="moved")]
+
+    after = with_own_states(make_endpoints(new, states), before, states)
+
+    assert after[0].state is before[0].state
+    assert after[1].state is not before[1].state
+    assert {one.name: one.state for one in after} == states

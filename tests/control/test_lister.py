@@ -3,7 +3,8 @@
 import pytest
 
 from multillama import __version__
-from multillama.control.endpoints import base_path
+from multillama.config.schema import EndpointSetting
+from multillama.control.endpoints import base_path, make_endpoints
 from multillama.control.lister import MAX_PAGES, Answer, Headers, Listed, ListingFailed, list_models
 from multillama.errors import GatewayError
 from tests.control.scripted import Servers, as_json, endpoint, ids, listing, status
@@ -308,3 +309,12 @@ async def test_the_query_of_the_base_goes_with_every_page() -> None:
     )
 
     assert ids((await listed("http://h/v1?v=1", servers)).rows) == ["a", "b"]
+
+
+async def test_a_provider_that_the_operator_named_is_not_corrected() -> None:
+    (one,) = make_endpoints([EndpointSetting(url="http://h:8000/", provider="vllm")], {})
+    servers = Servers({"http://h:8000/v1/models": listing("m", owned_by="llamacpp")})
+
+    found = await list_models(one, servers)
+
+    assert found.endpoint is one

@@ -259,3 +259,22 @@ async def test_closing_ends_idle_and_busy_connections(pool, connector):
     pool.close()
 
     assert [idle.transport.ended, busy.transport.ended] == ["abort", "abort"]
+
+
+async def test_who_has_time_limits_of_its_own_shares_with_none_that_has_others(pool):
+    own = Timeouts(idle_s=1)
+    first = pool.origin_of(endpoint("a"), TIMEOUTS)
+
+    with_own = pool.origin_of(endpoint("b", timeouts=own), own)
+
+    assert (with_own is first, with_own.timeouts) == (False, own)
+    assert pool.origin_of(endpoint("c", timeouts=Timeouts(idle_s=1)), own) is with_own
+
+
+async def test_other_time_limits_after_a_reload_keep_the_connections(pool):
+    first = pool.origin_of(endpoint(), TIMEOUTS)
+    newer = Timeouts(idle_s=1)
+
+    second = pool.origin_of(endpoint(), newer)
+
+    assert (second is first, second.timeouts) == (True, newer)

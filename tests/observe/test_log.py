@@ -328,3 +328,14 @@ def test_logging_an_exchange_costs_the_event_loop_less_than_two_microseconds(cap
     with capsys.disabled():
         print(f" record: {best * 1e6:.2f} µs ", end="")
     assert best < 2e-6
+
+
+def test_what_becomes_a_secret_later_is_hidden_from_then_on():
+    stream = io.StringIO()
+    log = Log(stream, format="json", secrets=["first-secret"])
+
+    log.hide(["second-secret"])
+    log.event("e", "first-secret second-secret")
+    log.close()
+
+    assert "secret" not in stream.getvalue()

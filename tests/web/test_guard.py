@@ -248,3 +248,12 @@ def test_the_session_is_forgotten_under_the_same_name() -> None:
 
     assert response.headers["set-cookie"].startswith('multillama_session_3000=""; ')
     assert "Max-Age=0" in response.headers["set-cookie"]
+
+
+def test_another_key_ends_all_sessions() -> None:
+    guard = Guard(FakeView(key="right"))
+    asked = request(cookie=f"multillama_session_3000={guard.log_in(request(), 'right')}")
+
+    guard.log_all_out()
+
+    assert not guard.is_known(asked)

@@ -63,3 +63,12 @@ def test_closing_a_stranger_does_nothing() -> None:
     sessions.close("another")
 
     assert sessions.is_open(session)
+
+
+def test_all_sessions_can_be_ended_together():
+    sessions = Sessions(lambda: 0.0)
+    opened = [sessions.open(), sessions.open()]
+
+    sessions.close_all()
+
+    assert [sessions.is_open(session) for session in opened] == [False, False]

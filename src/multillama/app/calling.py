@@ -48,4 +48,5 @@ class Calling:
         self.timers.close()
 
     async def _ask(self, endpoint: Endpoint, question: Question) -> Answer:
-        return Answer(*await fetch(self.pool, endpoint, question, timeouts=self.timeouts))
+        timeouts = endpoint.timeouts or self.timeouts
+        return Answer(*await fetch(self.pool, endpoint, question, timeouts=timeouts))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from multillama.app.calling import Calling
+from multillama.app.compiled import secrets_of
 from multillama.app.processes import run
 from multillama.config.load import BadSetting
 from multillama.config.schema import Settings
@@ -40,8 +41,7 @@ def examine_all(
         # the word itself is not repeated: it may be a misplaced key
         raise BadSetting(f"There is no endpoint of such a name. There are: {', '.join(known)}.")
     chosen = [endpoint for endpoint in endpoints if not names or endpoint.name in names]
-    keys = [setting.key for setting in settings.endpoints if setting.key]
-    return run(_examine(chosen, Redactor(keys), spend=spend))
+    return run(_examine(chosen, Redactor(secrets_of(settings)), spend=spend))
 
 
 async def _examine(

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,17 +18,25 @@ import msgspec
 
 from multillama import __version__
 from multillama.app.calling import Calling
-from multillama.app.processes import StartError, bind, is_everywhere, on_stop, run
+from multillama.app.compiled import (
+    compiler_of,
+    secrets_of,
+    selection_of,
+    timeouts_of,
+)
+from multillama.app.listing import Detected, Listed, detect, list_models
+from multillama.app.processes import StartError, bind, is_everywhere, on_reload, on_stop, run
 from multillama.app.view import GatewayView
-from multillama.config.schema import EndpointSetting, Settings
-from multillama.control.compile import compile_snapshot
-from multillama.control.detect import keys_in, local_runtimes
-from multillama.control.discovery import LISTING_S, Clock, Discovery, EndpointReport
-from multillama.control.endpoints import make_endpoints
+from multillama.config.schema import Settings
+from multillama.config.sources import Source
+from multillama.control.diff import Changes, changes, kept_at_the_start
+from multillama.control.discovery import Clock, Discovery, EndpointReport
+from multillama.control.endpoints import make_endpoints, with_own_states
+from multillama.control.reload import Reloader
 from multillama.control.warmth import Prober
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
-from multillama.core.snapshot import Limits, Snapshot, Timeouts
+from multillama.core.snapshot import Snapshot
 from multillama.dataplane.handoff import Handoff
 from multillama.dataplane.listener import Listener
 from multillama.observe.lines import Redactor
@@ -49,11 +57,6 @@ FIRST_ROUND_S = 5.0
 """How long the start-up table waits for slow endpoints."""
 HURRIED_LOG_S = 0.3
 """How long the log may take when a second signal has come."""
-SILENT_ROUND_S = 2.0
-"""How long somebody looks at an empty terminal before we say what is waited for."""
-LISTING_SILENCE_S = 15.0
-"""How long `multillama models` waits for an endpoint that says nothing at all."""
-DETECT_TIMEOUTS = Timeouts(connect_s=0.5, first_byte_s=2.0, idle_s=2.0)
 
 
 class Started(NamedTuple):
@@ -61,22 +64,6 @@ class Started(NamedTuple):
 
     url: str
     endpoints: tuple[EndpointReport, ...]
-
-
-class Listed(NamedTuple):
-    """All models, and where they are."""
-
-    endpoints: tuple[EndpointReport, ...]
-    models: tuple[tuple[str, tuple[str, ...]], ...]
-    """Model and the names of its endpoints."""
-
-
-class Detected(NamedTuple):
-    """Endpoints found on this machine."""
-
-    endpoints: tuple[EndpointSetting, ...]
-    lines: tuple[str, ...]
-    """One for each, for people."""
 
 
 class Gateway:
@@ -87,13 +74,15 @@ class Gateway:
         self.view = GatewayView(settings)
         self.url = ""
         self._states: dict[str, EndpointState] = {}
-        self._redactor = Redactor(_secrets(settings))
+        self._redactor = Redactor(secrets_of(settings))
         self._stack = AsyncExitStack()
         self._close_pages: Callable[[], None] = _no_pages
+        self._log_all_out: Callable[[], None] = _no_pages
 
     async def __aenter__(self) -> "Gateway":
         settings = self.settings
-        endpoints = make_endpoints(settings.endpoints, self._states)
+        timeouts = timeouts_of(settings)
+        self._endpoints = make_endpoints(settings.endpoints, self._states, timeouts=timeouts)
         sockets = bind(settings.host, settings.port)
         self.url = f"http://{_shown(settings.host)}:{sockets[0].getsockname()[1]}"
         async with AsyncExitStack() as stack:
@@ -103,40 +92,36 @@ class Gateway:
                 sys.stdout,
                 format=settings.log_format,
                 is_terminal=sys.stdout.isatty(),
-                secrets=_secrets(settings),
+                secrets=secrets_of(settings),
             )
             self.log.start()
             stack.callback(self.log.close)
-            calling = Calling(timeouts_of(settings), self._on_task_failure)
+            self._calling = calling = Calling(timeouts, self._on_task_failure)
             self.tasks = calling.tasks
             stack.push_async_callback(calling.close)
-            handoff = Handoff(self._build_pages, calling.tasks, calling.timers, calling.timeouts)
-            stack.callback(handoff.close)
+            self._handoff = Handoff(self._build_pages, calling.tasks, calling.timers, timeouts)
+            stack.callback(self._handoff.close)
             self.listener = Listener(
                 snapshot=Snapshot(),
                 pool=calling.pool,
                 timers=calling.timers,
                 id_prefix=f"{os.urandom(4).hex()}-",
                 on_record=self._on_record,
-                hand_over=handoff.take,
+                hand_over=self._handoff.take,
             )
             self.listener.on_crash = partial(self._on_task_failure, "exchange")
             stack.callback(self.listener.abort)
             clock = Clock(time.monotonic, time.time, asyncio.sleep)
             self.prober = Prober(calling.probe, clock=clock, on_news=self.view.on_state)
             self.discovery = Discovery(
-                endpoints,
+                self._endpoints,
                 fetch=calling.fetch,
-                compile=partial(
-                    compile_snapshot,
-                    api_key=settings.api_key.encode() if settings.api_key else None,
-                    timeouts=calling.timeouts,
-                    limits=limits_of(settings),
-                ),
+                compile=compiler_of(settings, timeouts),
                 publish=self._publish,
                 clock=clock,
                 refresh_s=settings.refresh_s,
             )
+            self.discovery.select = selection_of(settings, self._endpoints)
             self.discovery.on_change = self._on_endpoint
             self.discovery.start(calling.tasks)
             self.prober.start(calling.tasks)
@@ -146,6 +131,50 @@ class Gateway:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    def compare(self, settings: Settings) -> Changes:
+        """Says what other settings would change.
+
+        Raises:
+            BadSetting: An endpoint's URL or key cannot be used.
+        """
+        names = [endpoint.name for endpoint in make_endpoints(settings.endpoints, {})]
+        known = [endpoint.name for endpoint in self._endpoints]
+        return changes(self.settings, settings, known, names)
+
+    def apply(self, settings: Settings) -> None:
+        """Goes over to other settings, in one assignment; what runs ends under the old ones.
+
+        Raises:
+            BadSetting: As `compare`, and then nothing has changed.
+        """
+        old, settings = self.settings, kept_at_the_start(self.settings, settings)
+        timeouts = timeouts_of(settings)
+        if timeouts == self._calling.timeouts:  # the same object keeps connections as they are
+            timeouts = self._calling.timeouts
+        endpoints = make_endpoints(settings.endpoints, self._states, timeouts=timeouts)
+        self._endpoints = with_own_states(endpoints, self._endpoints, self._states)
+        self.settings = settings
+        self.log.hide(secrets_of(settings))
+        self._redactor = Redactor((*secrets_of(old), *secrets_of(settings)))
+        self._calling.timeouts = self._handoff.timeouts = timeouts
+        self.view.on_settings(settings)
+        if old.api_key != settings.api_key:
+            self._log_all_out()
+        self.discovery.reconfigure(
+            self._endpoints,
+            compile=compiler_of(settings, timeouts),
+            select=selection_of(settings, self._endpoints),
+            refresh_s=settings.refresh_s,
+        )
+
+    def follow(self, source: Source) -> Reloader:
+        """Begins to watch the files of its settings, and to obey SIGHUP."""
+        reloader = Reloader(source, look=_look, gateway=self, log=self.log)
+        clock = Clock(time.monotonic, time.time, asyncio.sleep)
+        self.tasks.spawn(reloader.run(clock), name="reload")
+        on_reload(reloader.reload)
+        return reloader
 
     async def drain(self) -> None:
         """Stops accepting and lets what runs finish, bounded."""
@@ -193,6 +222,7 @@ class Gateway:
         uvicorn.handlers, uvicorn.propagate = [_PageLog(self.log)], False
         pages = build(self.view, version=__version__)
         self._close_pages = pages.state.live.close
+        self._log_all_out = pages.state.log_all_out
         return pages
 
 
@@ -207,35 +237,13 @@ class _PageLog(logging.Handler):
         self._log.event("page", self.format(record), is_warning=True)
 
 
-def timeouts_of(settings: Settings) -> Timeouts:
-    """Returns the data plane's timeouts."""
-    return Timeouts(
-        connect_s=settings.connect_timeout_s,
-        first_byte_s=settings.first_byte_timeout_s,
-        idle_s=settings.idle_timeout_s,
-        send_s=settings.send_timeout_s,
-        header_s=settings.header_timeout_s,
-        body_s=settings.body_timeout_s,
-        keep_alive_s=settings.keep_alive_s,
-        pool_idle_s=settings.pool_idle_s,
-        write_s=settings.write_timeout_s,
-        drain_s=settings.drain_s,
-    )
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Returns the data plane's limits."""
-    return Limits(
-        target_bytes=settings.max_target_bytes,
-        head_bytes=settings.max_head_bytes,
-        body_bytes=settings.max_body_bytes,
-        upload_bytes=settings.max_upload_bytes,
-    )
-
-
-def _secrets(settings: Settings) -> tuple[str, ...]:
-    keys = [endpoint.key for endpoint in settings.endpoints] + [settings.api_key]
-    return tuple(key for key in keys if key)
+def _look(path: str) -> tuple[int, ...] | None:
+    """Is the `Look` of reloads; follows links, so an exchanged one is a different file."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return (stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_dev)
 
 
 def _shown(host: str) -> str:
@@ -249,6 +257,7 @@ def serve(
     *,
     on_listening: Callable[[str], None],
     on_started: Callable[[Started], None],
+    source: Source | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then lets what runs finish; a second one ends that at once.
 
@@ -256,16 +265,20 @@ def serve(
         settings: All of them.
         on_listening: Called with the URL once the port is open.
         on_started: Called when every endpoint has answered or failed, at most 5 s later.
+        source: Where the settings come from, if that may change while they are in use.
 
     Raises:
         StartError: The port or the host cannot be had.
         BadSetting: An endpoint's URL or key cannot be used.
     """
-    run(_serve(settings, on_listening, on_started))
+    run(_serve(settings, on_listening, on_started, source))
 
 
 async def _serve(
-    settings: Settings, on_listening: Callable[[str], None], on_started: Callable[[Started], None]
+    settings: Settings,
+    on_listening: Callable[[str], None],
+    on_started: Callable[[Started], None],
+    source: Source | None,
 ) -> None:
     stopped = asyncio.Event()
 
@@ -277,6 +290,8 @@ async def _serve(
 
     async with Gateway(settings) as gateway:
         on_stop(stop)
+        if source is not None:
+            gateway.follow(source)
         on_listening(gateway.url)
         gateway.tasks.spawn(_tell(gateway, on_started), name="start-up table")
         await stopped.wait()
@@ -291,84 +306,9 @@ async def _tell(gateway: Gateway, on_started: Callable[[Started], None]) -> None
     on_started(Started(gateway.url, gateway.discovery.reports()))
 
 
-def list_models(settings: Settings, *, on_waiting: Callable[[Sequence[str]], None]) -> Listed:
-    """Lists the models of all endpoints once; one that says nothing for 15 s has failed.
-
-    Args:
-        settings: All of them.
-        on_waiting: Called with the names of the endpoints that have not answered within 2 s, if any.
-
-    Raises:
-        BadSetting: An endpoint's URL or key cannot be used.
-    """
-    return run(_list_models(settings, on_waiting))
-
-
-async def _list_models(settings: Settings, on_waiting: Callable[[Sequence[str]], None]) -> Listed:
-    snapshots = [Snapshot()]
-    calling = Calling(_hurried(timeouts_of(settings)), _ignore)
-    discovery = Discovery(
-        make_endpoints(settings.endpoints, {}),
-        fetch=calling.fetch,
-        compile=partial(
-            compile_snapshot, api_key=None, timeouts=calling.timeouts, limits=limits_of(settings)
-        ),
-        publish=snapshots.append,
-        clock=Clock(time.monotonic, time.time, asyncio.sleep),
-    )
-    try:
-        discovery.start(calling.tasks)
-        await discovery.first_round(SILENT_ROUND_S)
-        if waiting := discovery.waiting():
-            on_waiting(waiting)
-            await discovery.first_round(LISTING_S)
-        routes = snapshots[-1].routes
-        models = tuple(
-            (model, tuple(target.endpoint.name for target in route.targets))
-            for model, route in routes.items()
-            if model not in snapshots[-1].aliases
-        )
-        return Listed(discovery.reports(), models)
-    finally:
-        await calling.close()
-
-
-def _hurried(timeouts: Timeouts) -> Timeouts:
-    return msgspec.structs.replace(
-        timeouts,
-        first_byte_s=min(timeouts.first_byte_s, LISTING_SILENCE_S),
-        idle_s=min(timeouts.idle_s, LISTING_SILENCE_S),
-    )
-
-
-def detect(environ: Mapping[str, str], *, own_port: int | None = None) -> Detected:
-    """Finds endpoints: keys in well-known variables, and local runtimes on their usual ports.
-
-    Raises:
-        BadSetting: A variable that moves a key elsewhere holds no URL.
-    """
-    return run(_detect(environ, own_port))
-
-
-async def _detect(environ: Mapping[str, str], own_port: int | None) -> Detected:
-    calling = Calling(DETECT_TIMEOUTS, _ignore)
-    try:
-        found = (
-            *keys_in(environ, own_port=own_port),
-            *await local_runtimes(calling.fetch, own_port=own_port),
-        )
-    finally:
-        await calling.close()
-    return Detected(tuple(item.setting for item in found), tuple(item.line for item in found))
-
-
-def _exchanges(count: int) -> str:
-    return "1 exchange is" if count == 1 else f"{count} exchanges are"
-
-
 def _no_pages() -> None:
     """Is called where nobody has looked at the page."""
 
 
-def _ignore(name: str, error: BaseException) -> None:
-    """Lets a listing fail: its report tells of it."""
+def _exchanges(count: int) -> str:
+    return "1 exchange is" if count == 1 else f"{count} exchanges are"

@@ -34,6 +34,11 @@ class GatewayView:
         self._models: tuple[ModelView, ...] | None = None
         self._changes = 0
 
+    def on_settings(self, settings: Settings) -> None:
+        """Takes note of other settings."""
+        self._api_key = settings.api_key
+        self._changes += 1
+
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """Takes note of a new snapshot."""
         self._snapshot = snapshot

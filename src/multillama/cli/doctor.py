@@ -128,7 +128,7 @@ def _time(check: "Check") -> str:
 
 DOCTOR: Final = Verb(
     "doctor",
-    usage="doctor [--url URL --key KEY]... [--no-spend] [--json] [ENDPOINT]...",
+    usage="doctor [--config FILE] [--url URL --key KEY]... [--no-spend] [--json] [ENDPOINT]...",
     help="Try what each endpoint can do, and tell how to cure what fails.",
     callback=_doctor,
     params=[

@@ -25,7 +25,7 @@ from multillama.cli.options import (
 from multillama.cli.output import one_line
 from multillama.cli.serve import SERVE, say
 from multillama.cli.streams import open_closed
-from multillama.config.load import BadSetting
+from multillama.config.load import BadFile, BadSetting
 from multillama.config.schema import SETTINGS
 
 INTRODUCTION: Final = "Many LLM servers, local and in the cloud, behind one OpenAI-compatible URL."
@@ -106,6 +106,10 @@ def run(args: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code; a failure is one line on stderr."""
     try:
         code = COMMAND.main(list(args), prog_name="multillama", standalone_mode=False)
+    except BadFile as error:
+        for problem in error.problems:
+            say(one_line(problem))
+        return 2
     except BadSetting as error:
         return _complain(str(error), code=2)
     except click.ClickException as error:

@@ -65,11 +65,11 @@ def json_text(listed: "Listed") -> str:
 
 MODELS: Final = Verb(
     "models",
-    usage="models [--url URL --key KEY]... [--json]",
+    usage="models [--config FILE] [--url URL --key KEY]... [--json]",
     help="List the models of all endpoints, and which endpoints have them.",
     callback=_models,
     params=[
-        *setting_options("url", "key"),
+        *setting_options("config", "url", "key"),
         click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs."),
     ],
     examples=(

@@ -42,6 +42,8 @@ def setting_options(*names: str) -> list[click.Parameter]:
 
 def metavar(row: Setting) -> str:
     """Return the word that stands for the value, e.g. `SECONDS`."""
+    if row.name == "config":
+        return "FILE"
     return "|".join(row.choices) or (row.unit or row.name).upper()
 
 

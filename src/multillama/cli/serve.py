@@ -14,8 +14,9 @@ from multillama.cli.options import Example, Verb, setting_options
 from multillama.cli.output import one_line, show_endpoints
 from multillama.cli.streams import told
 from multillama.cli.title import blank_keys
-from multillama.config.load import Flags, literal_keys, load
-from multillama.config.schema import Settings
+from multillama.config.load import Flags, literal_keys
+from multillama.config.schema import EndpointSetting, Settings
+from multillama.config.sources import Loaded, Source, World, load_settings
 
 if TYPE_CHECKING:  # the gateway brings the loop and the parsers with it, which --help does without
     from multillama.app.gateway import Started
@@ -43,17 +44,36 @@ def say(text: str) -> None:
         click.echo(text, err=True)
 
 
+def world() -> World:
+    """Return what settings are read from: this process's environment and files."""
+    from multillama.control.endpoints import judge
+
+    return World(os.environ, read_file, _mode, judge)
+
+
+def _mode(path: str) -> int | None:
+    # Windows has no such permissions, and tells made-up ones
+    return Path(path).expanduser().stat().st_mode & 0o777 if os.name == "posix" else None
+
+
 def read_settings(flags: Flags, *, default_port: int | None = None) -> Settings:
+    """Read the settings of a verb that uses them once; otherwise as `read_loaded`."""
+    return read_loaded(flags, default_port=default_port).settings
+
+
+def read_loaded(flags: Flags, *, default_port: int | None = None) -> Loaded:
     """Read the settings of a verb, and take its keys out of the command line.
 
     Raises:
-        BadSetting: See `config.load.load`.
+        BadSetting: See `config.sources.load_settings`.
     """
-    settings = load(flags, os.environ, read_file, default_port=default_port)
+    loaded = load_settings(flags, world(), default_port=default_port)
+    for warning in loaded.warnings:
+        say(f"Warning: {one_line(warning)}")
     keys = literal_keys(flags)
     if keys and not blank_keys(keys):
         say("Note: ps shows the keys of this command line; env:NAME or file:PATH keeps them out.")
-    return settings
+    return loaded
 
 
 def with_endpoints(settings: Settings, environ: Mapping[str, str]) -> Settings | None:
@@ -102,8 +122,15 @@ def warn_if_open(settings: Settings) -> None:
     say(click.style(text, fg="red", bold=True))
 
 
-def run_gateway(settings: Settings, *, on_started: "Callable[[Started], None]") -> None:
+def run_gateway(
+    settings: Settings, *, on_started: "Callable[[Started], None]", source: Source | None = None
+) -> None:
     """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        settings: All of them.
+        on_started: Called when the endpoints have answered or failed.
+        source: Where the settings come from, if that may change meanwhile.
 
     Raises:
         click.ClickException: The port cannot be had, with the cure.
@@ -115,7 +142,7 @@ def run_gateway(settings: Settings, *, on_started: "Callable[[Started], None]") 
         warn_if_open(settings)
 
     try:
-        serve(settings, on_listening=on_listening, on_started=on_started)
+        serve(settings, on_listening=on_listening, on_started=on_started, source=source)
     except StartError as error:
         raise click.ClickException(str(error)) from error
 
@@ -131,16 +158,27 @@ def show_started(started: "Started") -> None:
 
 
 def _serve(**flags: str | tuple[str, ...] | None) -> int:
-    settings = with_endpoints(read_settings(flags), os.environ)
+    loaded = read_loaded(flags)
+    settings = with_endpoints(loaded.settings, os.environ)
     if settings is None:
         return 2
-    run_gateway(settings, on_started=show_started)
+    found = () if loaded.settings.endpoints else settings.endpoints
+    source = Source(loaded, lambda: _load_again(flags, found)) if loaded.file else None
+    run_gateway(settings, on_started=show_started, source=source)
     return 0
+
+
+def _load_again(flags: Flags, found: tuple[EndpointSetting, ...]) -> Loaded:
+    """Read the settings for a reload; what was found on this machine stays where none is named."""
+    loaded = load_settings(flags, world())
+    if loaded.settings.endpoints or not found:
+        return loaded
+    return loaded._replace(settings=msgspec.structs.replace(loaded.settings, endpoints=found))
 
 
 SERVE: Final = Verb(
     "serve",
-    usage="[serve] --port PORT [--url URL --key KEY]...",
+    usage="[serve] --port PORT [--config FILE] [--url URL --key KEY]...",
     help="Serve all endpoints behind one URL. This is meant where no command is named.",
     short_help="Serve all endpoints behind one URL (the command if none is named).",
     callback=_serve,
@@ -159,6 +197,7 @@ SERVE: Final = Verb(
         Example(
             "Whatever this machine has: keys in variables, local runtimes", "multillama --port 3000"
         ),
+        Example("With a configuration file", "multillama --config multillama.yaml"),
         Example(
             "For other machines too, which then need a key",
             "multillama --port 3000 --host 0.0.0.0 --api-key env:TEAM_KEY \\\n"

@@ -286,6 +286,8 @@ class _Reader:
         value = _at(self._data, path)
         if value is None:
             return None
+        if path in self._resolved:
+            return Given(self._document.place(path), self._resolved[path], is_fetched=True)
         text = self._filled_in(value) if isinstance(value, str) else f"{value:.15g}"
         return Given(self._document.place(path), text)
 

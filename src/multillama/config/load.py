@@ -48,6 +48,8 @@ class Given(NamedTuple):
     source: str
     """What to call it in a complaint, e.g. `--port` or `MULTILLAMA_PORT`."""
     text: str
+    is_fetched: bool = False
+    """The text is the secret itself, and `env:` or `file:` no longer a reference."""
 
 
 class FromFile(NamedTuple):
@@ -163,6 +165,8 @@ def _endpoints(
 def _value(
     row: Setting, given: Given, environ: Mapping[str, str], read_file: ReadFile
 ) -> str | int | float:
+    if given.is_fetched:
+        return given.text
     if row.secret and given.text == "null":
         raise BadSetting(f"{given.source} cannot be null. Leave it out to ask clients for no key.")
     if row.secret:

@@ -206,6 +206,9 @@ class Discovery:
         self._untold.intersection_update(watched_now)
         self._is_changed = True
         self._flush()
+        for watched in self._watched:
+            if self._tasks is not None and watched.due <= self._clock.now():
+                self._begin(watched, self._tasks)
 
     async def first_round(self, timeout_s: float) -> None:
         """Return when every endpoint has answered or failed once, at the latest after `timeout_s`.

@@ -55,6 +55,35 @@ def make_endpoints(
     return tuple(endpoints)
 
 
+def with_own_states(
+    endpoints: Sequence[Endpoint],
+    before: Sequence[Endpoint],
+    states: MutableMapping[str, EndpointState],
+) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a reload: what is known of a server is not said of another one.
+
+    Args:
+        endpoints: The new ones, with the states of their names.
+        before: The old ones.
+        states: By name; those of other servers are made anew, those of endpoints gone are dropped.
+    """
+    known = {endpoint.name: endpoint for endpoint in before}
+    result = []
+    for endpoint in endpoints:
+        old = known.get(endpoint.name)
+        if old is not None and _address(old) != _address(endpoint):
+            states[endpoint.name] = EndpointState(endpoint.name)
+            endpoint = msgspec.structs.replace(endpoint, state=states[endpoint.name])
+        result.append(endpoint)
+    for name in states.keys() - {endpoint.name for endpoint in endpoints}:
+        del states[name]
+    return tuple(result)
+
+
+def _address(endpoint: Endpoint) -> tuple[str, str, int]:
+    return endpoint.scheme, endpoint.host, endpoint.port
+
+
 def judge(member: str, text: str) -> str | None:
     """Say what is wrong with the URL or the provider of an endpoint; is the `Judge` of the file."""
     if member == "provider":

@@ -6,7 +6,7 @@ where several names or policies meet, one that says `local_only` is enough.
 
 import fnmatch
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -198,19 +198,11 @@ def _ranked(
                 share = row.weight * target.weight / weights
                 target = msgspec.structs.replace(target, weight=share)
             keyed.append((key, target))
-    tiers = {key: tier for tier, key in enumerate(sorted({key for key, _ in keyed}))}
-    ranked = [msgspec.structs.replace(target, tier=tiers[key]) for key, target in keyed]
-    return tuple(_once(ranked))
-
-
-def _once(targets: Iterable[Target]) -> Iterable[Target]:
-    """Leave out what stands in an earlier row, too."""
-    seen: set[tuple[str, str]] = set()
-    for target in targets:
-        key = (target.endpoint.name, target.model)
-        if key not in seen:
-            seen.add(key)
-            yield target
+    kept: dict[tuple[str, str], tuple[tuple[int, int], Target]] = {}
+    for key, target in keyed:  # what stands in two rows counts in the first
+        kept.setdefault((target.endpoint.name, target.model), (key, target))
+    tiers = {key: tier for tier, key in enumerate(sorted({key for key, _ in kept.values()}))}
+    return tuple(msgspec.structs.replace(target, tier=tiers[key]) for key, target in kept.values())
 
 
 def _everything(name: str) -> bool:

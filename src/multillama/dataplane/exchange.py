@@ -227,7 +227,8 @@ class Exchange:
         self._attempts += 1
         endpoint = target.endpoint
         endpoint.state.requests += 1
-        self.attempt = Attempt(self.caller, self.server.pool, endpoint, snapshot.timeouts)
+        timeouts = endpoint.timeouts or snapshot.timeouts
+        self.attempt = Attempt(self.caller, self.server.pool, endpoint, timeouts)
         return self.attempt
 
     def launch(self, attempt: Attempt, head: bytes, body: bytes | None) -> None:

@@ -30,7 +30,8 @@ class Handoff:
         self._build = build
         self._tasks = tasks
         self._timers = timers
-        self._timeouts = timeouts
+        self.timeouts = timeouts
+        """Of the connections that it takes from now on."""
         self._waiting: list[tuple[asyncio.Transport, bytes]] = []
         self._serve: Callable[[], asyncio.Protocol] | None = None
         self._connections: set[Any] = set()
@@ -85,7 +86,7 @@ class Handoff:
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(closing(data))
-        _Watch(protocol, transport, self._timers, self._timeouts)
+        _Watch(protocol, transport, self._timers, self.timeouts)
 
     def close(self) -> None:
         """Ends the connections that were taken."""

@@ -128,14 +128,21 @@ class Pool:
         self._timers = timers
         self._tasks = tasks
         self._connector = connector
-        self._origins: dict[tuple[str, str, int], Origin] = {}
+        self._origins: dict[tuple[str, str, int, Timeouts | None], Origin] = {}
 
     def origin_of(self, endpoint: Endpoint, timeouts: Timeouts) -> Origin:
-        """Returns the origin of an endpoint; endpoints on one server share it."""
-        key = (endpoint.scheme, endpoint.host, endpoint.port)
+        """Returns the origin of an endpoint; endpoints on one server share it.
+
+        Args:
+            endpoint: Whoever has time limits of its own shares only with those that have the same.
+            timeouts: Its own, else everyone's of the newest snapshot.
+        """
+        key = (endpoint.scheme, endpoint.host, endpoint.port, endpoint.timeouts)
         origin = self._origins.get(key)
         if origin is None:
             origin = self._origins[key] = Origin(self._timers, timeouts)
+        elif origin.timeouts is not timeouts:
+            origin.timeouts = timeouts
         return origin
 
     def connect(

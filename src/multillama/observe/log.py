@@ -52,7 +52,8 @@ class Log:
         self._sink = open_sink(stream)
         is_text = is_terminal if format == "auto" else format == "text"
         self._lines = TextLines(colour=is_terminal) if is_text else JsonLines()
-        self._redactor = Redactor(secrets)
+        self._secrets = set(secrets)
+        self._redactor = Redactor(self._secrets)
         self._now = now
         self._queue: deque[Record | Event | threading.Event] = deque()
         self._dropped = 0  # counted where lines arrive …
@@ -78,6 +79,11 @@ class Log:
     def record(self, record: Record) -> None:
         """Takes one finished exchange."""
         self._put(record)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hides further texts from now on; what was hidden before stays so."""
+        self._secrets |= set(secrets)
+        self._redactor = Redactor(self._secrets)
 
     def event(self, name: str, text: str, /, *, is_warning: bool = False, **facts: object) -> None:
         """Takes something that is not an exchange.

@@ -30,6 +30,7 @@ def build(view: View, *, version: str) -> Starlette:
 
     `app.state.live.close()` ends the streams of all open pages; call it first on the way down, for
     they last as long as the pages are open.
+    `app.state.log_all_out()` ends all sessions; call it when the key has changed.
     """
     panels = Panels(view)
     live = Live(view, panels)
@@ -43,6 +44,7 @@ def build(view: View, *, version: str) -> Starlette:
     # `Host`.
     app.router.redirect_slashes = False
     app.state.live = live
+    app.state.log_all_out = pages.log_all_out
     return app
 
 

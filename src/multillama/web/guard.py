@@ -100,6 +100,10 @@ class Guard:
     def log_out(self, request: Request) -> None:
         self._sessions.close(_session_of(request))
 
+    def log_all_out(self) -> None:
+        """Ends all sessions: they were opened with a key that is no longer the right one."""
+        self._sessions.close_all()
+
     def _check_header_key(self, request: Request) -> None:
         candidate = _credential(request)
         if candidate is None:

@@ -53,6 +53,7 @@ class Pages:
         self._live = live
         self._version = version
         self._guard = Guard(view)
+        self.log_all_out = self._guard.log_all_out
         self._assets = Assets()
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER.parent / "templates"),

@@ -37,6 +37,9 @@ class Sessions:
         end = self._ends.get(_hash(session))
         return end is not None and self._clock() < end
 
+    def close_all(self) -> None:
+        self._ends.clear()
+
     def close(self, session: str) -> None:
         self._ends.pop(_hash(session), None)
 

@@ -1,0 +1,120 @@
+"""Reload: when the configuration file changes, or at a signal, it is read, judged and taken over.
+
+A file that changes is looked at once a second: by its time, size and place on the disk, which
+works in containers and where a file is exchanged by a link, and costs 3 us. It is read when it has
+been the same for two looks, so that nobody's half-written file counts. A file with faults changes
+nothing.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from multillama.config.load import BadFile, BadSetting
+from multillama.config.schema import Settings
+from multillama.config.sources import Loaded, Source
+from multillama.control.diff import Changes
+from multillama.control.discovery import Clock
+
+LOOK_S: Final = 1.0
+
+Look = Callable[[str], object]
+"""Path to what is different when the file is: None where there is no file."""
+
+
+class Running(Protocol):
+    """The gateway, as a reload needs it."""
+
+    def compare(self, settings: Settings) -> Changes:
+        """Says what would change.
+
+        Raises:
+            BadSetting: The settings cannot be used.
+        """
+
+    def apply(self, settings: Settings) -> None:
+        """Goes over to settings, in one assignment."""
+
+
+class Tell(Protocol):
+    """Where news goes: the log."""
+
+    def event(
+        self, name: str, text: str, /, *, is_warning: bool = False, **facts: object
+    ) -> None: ...
+
+
+class Reloader:
+    """Watches the files of one gateway's settings."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        look: Look,
+        gateway: Running,
+        log: Tell,
+    ) -> None:
+        self._paths = source.loaded.paths
+        self._warnings = source.loaded.warnings
+        self._load = source.load
+        self._look = look
+        self._gateway = gateway
+        self._log = log
+        self._known = self._seen = self._looks()
+
+    async def run(self, clock: Clock) -> None:
+        """Looks again and again; being cancelled ends it."""
+        while True:
+            await clock.sleep(LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Looks at the files, and reloads when they have changed and are still again."""
+        seen = self._looks()
+        is_still, self._seen = seen == self._seen, seen
+        # a file that is being exchanged may be missing for a moment, and one that is gone says nothing
+        if is_still and seen != self._known and seen[0] is not None:
+            self.reload()
+
+    def reload(self) -> bool:
+        """Reads the settings anew and takes them over.
+
+        Returns:
+            True unless they are faulty; then everything stays as it was, and the log says why.
+        """
+        before = dict(zip(self._paths, self._looks(), strict=True))
+        self._known = tuple(before.values())
+        try:
+            loaded = self._load()
+            changes = self._gateway.compare(loaded.settings)
+        except BadFile as error:
+            self._tell_refused(error.problems)
+            return False
+        except BadSetting as error:
+            self._tell_refused((str(error),))
+            return False
+        self._paths = loaded.paths
+        # as they were before they were read: what has changed meanwhile is read again
+        self._known = tuple(before.get(path, self._look(path)) for path in loaded.paths)
+        self._seen = self._known
+        self._tell_taken(loaded, changes)
+        self._gateway.apply(loaded.settings)
+        return True
+
+    def _looks(self) -> tuple[object, ...]:
+        return tuple(map(self._look, self._paths))
+
+    def _tell_refused(self, problems: tuple[str, ...]) -> None:
+        text = f"configuration kept as it was: {'; '.join(problems)}"
+        self._log.event("reload_refused", text, is_warning=True, problems=list(problems))
+
+    def _tell_taken(self, loaded: Loaded, changes: Changes) -> None:
+        text = f"configuration reloaded: {changes}"
+        self._log.event("reload", text, changes=list(changes.words), restart=list(changes.restart))
+        if changes.restart:
+            text = f"only a restart changes: {', '.join(changes.restart)}"
+            self._log.event("restart_needed", text, is_warning=True, settings=list(changes.restart))
+        if loaded.warnings != self._warnings:
+            self._warnings = loaded.warnings
+            for warning in loaded.warnings:
+                self._log.event("config_warning", warning, is_warning=True)

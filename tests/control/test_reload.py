@@ -1,0 +1,180 @@
+"""A changed file is read once it is still; a faulty one changes nothing and is told."""
+
+import asyncio
+
+from multillama.config.load import BadFile, BadSetting
+from multillama.config.schema import Settings
+from multillama.config.sources import Loaded, Source
+from multillama.control.diff import Changes
+from multillama.control.reload import LOOK_S, Reloader
+from tests.control.scripted import VirtualClock, settle
+
+
+class Scene:
+    """A gateway, its log and its files, all of them recorders."""
+
+    def __init__(self, *paths):
+        self.files = dict.fromkeys(paths or ("m.yaml",), 1)
+        self.loaded = Loaded(Settings(port=1), paths=tuple(self.files))
+        self.failure = None
+        self.on_load = lambda: None
+        self.loads = 0
+        self.applied = []
+        self.log = []
+        self.changes = Changes(("+1 endpoint (b)",), ())
+        self.reloader = Reloader(
+            Source(self.loaded, self.load), look=self.files.get, gateway=self, log=self
+        )
+
+    def load(self):
+        self.loads += 1
+        self.on_load()
+        if self.failure:
+            raise self.failure
+        return self.loaded
+
+    def compare(self, settings):
+        return self.changes
+
+    def apply(self, settings):
+        self.applied.append(settings)
+
+    def event(self, name, text, /, *, is_warning=False, **facts):
+        self.log.append((name, text, is_warning))
+
+    def look(self, times=1):
+        for _ in range(times):
+            self.reloader.look()
+
+
+def test_a_file_that_stays_the_same_is_not_read():
+    scene = Scene()
+
+    scene.look(5)
+
+    assert scene.loads == 0
+
+
+def test_a_changed_file_is_read_once_when_it_is_still():
+    scene = Scene()
+
+    scene.files["m.yaml"] = 2
+    scene.look()
+    loads_at_first = scene.loads
+    scene.look(3)
+
+    assert (loads_at_first, scene.loads) == (0, 1)
+    assert scene.applied == [scene.loaded.settings]
+    assert scene.log == [("reload", "configuration reloaded: +1 endpoint (b)", False)]
+
+
+def test_a_file_that_is_being_written_is_waited_for():
+    scene = Scene()
+
+    for size in range(2, 8):
+        scene.files["m.yaml"] = size
+        scene.look()
+
+    assert scene.loads == 0
+
+
+def test_a_file_that_is_gone_changes_nothing_until_it_is_back():
+    scene = Scene()
+
+    del scene.files["m.yaml"]
+    scene.look(5)
+    scene.files["m.yaml"] = 2
+    scene.look(2)
+
+    assert scene.loads == 1
+
+
+def test_a_changed_key_file_counts_too():
+    scene = Scene("m.yaml", "key.txt")
+
+    scene.files["key.txt"] = 2
+    scene.look(2)
+
+    assert scene.loads == 1
+
+
+def test_the_files_of_the_new_settings_are_watched_from_then_on():
+    scene = Scene("m.yaml", "old.txt")
+    scene.files["new.txt"] = 1
+    scene.loaded = Loaded(Settings(port=1), paths=("m.yaml", "new.txt"))
+    scene.reloader.reload()
+
+    scene.files["old.txt"] = 2
+    scene.look(2)
+    after_the_old_one = scene.loads
+    scene.files["new.txt"] = 2
+    scene.look(2)
+
+    assert (after_the_old_one, scene.loads) == (1, 2)
+
+
+def test_what_changes_while_it_is_read_is_read_again():
+    scene = Scene()
+    scene.on_load = lambda: scene.files.update({"m.yaml": 3})
+
+    scene.files["m.yaml"] = 2
+    scene.look(2)
+    scene.look(2)
+
+    assert scene.loads == 2
+
+
+def test_a_faulty_file_keeps_the_old_and_says_why_once():
+    scene = Scene()
+    scene.failure = BadFile(["m.yaml:1: x: unknown key", "m.yaml:2: y: unknown key"])
+
+    scene.files["m.yaml"] = 2
+    scene.look(5)
+
+    assert scene.applied == []
+    assert scene.log == [
+        (
+            "reload_refused",
+            "configuration kept as it was: m.yaml:1: x: unknown key; m.yaml:2: y: unknown key",
+            True,
+        )
+    ]
+
+
+def test_a_signal_reloads_at_once_and_says_whether_it_worked():
+    scene = Scene()
+
+    worked = scene.reloader.reload()
+    scene.failure = BadSetting("Endpoint 1: no.")
+    failed = scene.reloader.reload()
+
+    assert (worked, failed, len(scene.applied)) == (True, False, 1)
+    assert scene.log[-1] == (
+        "reload_refused",
+        "configuration kept as it was: Endpoint 1: no.",
+        True,
+    )
+
+
+def test_what_needs_a_restart_is_a_warning():
+    scene = Scene()
+    scene.changes = Changes((), ("port 1 -> 2",))
+
+    scene.reloader.reload()
+
+    assert scene.log == [
+        ("reload", "configuration reloaded: nothing changed", False),
+        ("restart_needed", "only a restart changes: port 1 -> 2", True),
+    ]
+
+
+async def test_it_looks_once_a_second():
+    scene, time = Scene(), VirtualClock()
+    task = asyncio.get_running_loop().create_task(scene.reloader.run(time.clock))
+    await settle()
+
+    scene.files["m.yaml"] = 2
+    await time.advance(2 * LOOK_S)
+    task.cancel()
+
+    assert scene.loads == 1
