@@ -1,6 +1,7 @@
 """Which targets may serve a request, and in which order.
 
-HOT: one plan for each exchange. A route of one target costs 0.3 µs, one of two to five about 2 to 4 (measured).
+HOT: one plan for each exchange. A route of one target costs 0.35 µs, one of two to five 1.5 to 4.5 µs, by strategy
+(measured); `affinity` 15 to 25 µs and about 1 µs for each kB, as it reads the conversation.
 """
 
 import difflib
@@ -55,10 +56,9 @@ def make_plan(
     route = snapshot.routes.get(model) or _pinned(snapshot, model)
     policy = route.policy
     targets = route.targets
+    # no choice, as on most routes, and no wish: nothing but a need can leave it out
     if len(targets) == 1 and not wishes and not policy.local_only:
-        facts = targets[
-            0
-        ].facts  # no choice, as for most routes, and no wish: nothing but a need can leave it out
+        facts = targets[0].facts
         if facts is NO_FACTS or Reading(body, operation).lack(facts) is None:
             return Plan(targets)
     asked = Asked(model, Reading(body, operation))

@@ -1,7 +1,7 @@
 """Strategies: in which order the targets of one route are tried. Add one by adding a row to `STRATEGIES`.
 
-HOT: one `arrange` for each exchange with a choice (1 to 3 µs for two to five targets, measured), so loads are read in
-place. A strategy orders targets that are alike otherwise: `arrange` has sorted them by what goes before any strategy.
+HOT: one `arrange` for each exchange with a choice (1 to 3 µs for two to five targets, measured), so what is compared is
+read in place. A strategy orders targets that are alike otherwise: `arrange` has sorted them by what goes before it.
 """
 
 import math
@@ -23,6 +23,7 @@ from multillama.core.snapshot import Endpoint, Target
 EXPLORATION: Final = 0.05
 """Share of exchanges with which `fastest` measures again, all targets alike."""
 GOLDEN: Final = (math.sqrt(5) - 1) / 2
+"""The step of `Live.even`."""
 MAX_TURNS: Final = 4096
 """Models whose turn is remembered; beyond it all begin anew."""
 INPUT_SHARE: Final = 3
@@ -238,7 +239,7 @@ STRATEGIES: Final[dict[str, Strategy]] = {
     for row in (
         Strategy(
             "balanced",
-            "draws two targets and prefers the one with less in flight and the shorter time to the first byte;"
+            "of two that are drawn, likelier the one with less in flight and the shorter time to the first byte;"
             " the weight is its share",
             balanced,
             warm_first=True,
