@@ -61,7 +61,9 @@ def name_of(event: bytes) -> bytes | None:
 
 def _field(event: bytes, name: bytes, *, joined: bool) -> bytes | None:
     values: list[bytes] = []
-    for line in _LINE_END.split(event.removeprefix(BOM)):
+    event = event.removeprefix(BOM)
+    lines = event.split(b"\n") if b"\r" not in event else _LINE_END.split(event)
+    for line in lines:
         field, _, value = line.partition(b":")
         if field == name:
             values.append(value.removeprefix(b" "))
