@@ -8,7 +8,7 @@ import json
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import click
@@ -57,16 +57,21 @@ def verb_flags() -> list[tuple[str, str, str]]:
     from multillama.cli.main import COMMAND
     from multillama.cli.options import SettingOption
 
-    commands: list[tuple[str, click.Command]] = [("multillama", COMMAND)]
-    commands += [(f"multillama {name}", verb) for name, verb in COMMAND.commands.items()]
     rows = []
-    for name, command in commands:
+    for name, command in commands_of("multillama", COMMAND):
         for param in command.params:
             if isinstance(param, click.Option) and not isinstance(param, SettingOption):
                 meaning, _, default = (param.help or "").partition(" [default: ")
                 default = default.rstrip("]")
                 rows.append((code(f"{name} {param.opts[0]}"), default and code(default), meaning))
     return rows
+
+
+def commands_of(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """A command with its full name, and those below it."""
+    yield name, command
+    for below, verb in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from commands_of(f"{name} {below}", verb)
 
 
 def settings() -> str:
@@ -167,12 +172,77 @@ def command_line() -> str:
     from multillama.cli.main import COMMAND
 
     texts = []
-    for verb in ("", *COMMAND.commands):
-        arguments = [word for word in (verb, "--help") if word]
+    for name, _ in commands_of("multillama", COMMAND):
+        arguments = [*name.split()[1:], "--help"]
         said = CliRunner().invoke(COMMAND, arguments, prog_name="multillama", terminal_width=80)
         lines = "\n".join(line.rstrip() for line in said.output.splitlines()).strip("\n")
         texts.append(f"```\n$ multillama {' '.join(arguments)}\n{lines}\n```\n")
     return "\n".join(texts)
+
+
+def config_file() -> str:
+    """Everything that may stand in the configuration file, by section."""
+    from multillama.control.json_schema import json_schema
+
+    schema = json_schema()
+    parts = schema["$defs"]
+    sections = [
+        ("listen", "Listen"),
+        ("endpoints, each", "EndpointSetting"),
+        ("endpoints, each: timeouts", "EndpointTimeouts"),
+        ("aliases, each in its long form", "AliasSetting"),
+        ("aliases, each: targets, in their long form", "AliasTarget"),
+        ("routing; routing.models, each; aliases, each", "RoutingSetting"),
+        ("retry", "RetrySetting"),
+        ("breaker", "BreakerSetting"),
+        ("queue", "QueueSetting"),
+        ("timeouts", "Timeouts"),
+        ("limits", "Limits"),
+    ]
+    texts = [
+        f"**`{section}`**\n\n"
+        + table(
+            ("name", "what it takes", "default", "meaning"),
+            [
+                (code(member), _takes(one), _shown(one.get("default")), _told(one))
+                for member, one in parts[part]["properties"].items()
+                if (part != "AliasSetting" or member == "targets") and member != "models"
+            ],
+        )
+        for section, part in sections
+    ]
+    top = parts["FileSettings"]["properties"]["refresh_s"]
+    texts.insert(
+        1, f"**`refresh_s`** ({_takes(top)}): {_told(top)} Default: `{top['default']:g}`.\n"
+    )
+    return "\n".join(texts)
+
+
+def _takes(one: dict[str, Any]) -> str:
+    if "anyOf" in one:
+        kinds = dict.fromkeys(_takes(kind) for kind in one["anyOf"] if kind != {"type": "null"})
+        return " or ".join(kinds)
+    if "$ref" in one:
+        return "names with values"
+    values = one.get("enum") or [row["const"] for row in one.get("oneOf", ())]
+    if values:
+        return ", ".join(map(code, values))
+    if "maximum" in one:
+        low = one.get("minimum", one.get("exclusiveMinimum"))
+        above = "above " if "exclusiveMinimum" in one else ""
+        return f"{above}{low:.15g} to {one['maximum']:.15g}"
+    plain = {"array": "a list", "object": "names with values", "string": "text"}
+    return plain.get(one["type"], "true or false")
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return ""
+    return code(f"{default:.15g}" if isinstance(default, float) else json.dumps(default).strip('"'))
+
+
+def _told(one: dict[str, Any]) -> str:
+    return str(one.get("description", ""))
 
 
 def figures() -> str:
@@ -210,9 +280,20 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "causes": causes,
     "providers": providers,
     "command-line": command_line,
+    "config-file": config_file,
     "figures": figures,
     "peers": peers,
 }
+
+
+def _schema() -> str:
+    from multillama.control.json_schema import schema_text
+
+    return schema_text()
+
+
+FILES: Final[dict[str, Callable[[], str]]] = {"docs/multillama.schema.json": _schema}
+"""Whole files, by their path."""
 
 
 def _by_group(head: tuple[str, ...], cells: Callable[[Setting], Iterable[str]]) -> str:
@@ -294,9 +375,12 @@ def documents(root: pathlib.Path) -> list[pathlib.Path]:
 
 def main(arguments: list[str], root: pathlib.Path = ROOT) -> int:
     stale = []
-    for path in documents(root):
-        text = path.read_text()
-        if (now := renewed(text)) != text:
+    parts = [(path, path.read_text(), renewed) for path in documents(root)]
+    files = [(root / path, make) for path, make in FILES.items() if root == ROOT]
+    wanted = [(path, text, renew(text)) for path, text, renew in parts]
+    wanted += [(path, path.read_text() if path.exists() else "", make()) for path, make in files]
+    for path, text, now in wanted:
+        if now != text:
             stale.append(str(path.relative_to(root)))
             if "--check" not in arguments:
                 path.write_text(now)

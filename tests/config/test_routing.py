@@ -15,6 +15,7 @@ from multillama.config.routing import (
     policy_values,
 )
 from multillama.core import policy
+from multillama.core.strategies import STRATEGIES
 
 PAIRS = [
     (routing.PolicySetting, policy.Policy),
@@ -63,5 +64,6 @@ def test_short_targets_have_a_long_form():
     assert alias.rows() == (AliasTarget(model="a"), AliasTarget(model="b", weight=2.0))
 
 
-def test_the_default_strategy_is_one_of_the_strategies():
-    assert policy.Policy().strategy in typing.get_args(routing.Strategy)
+def test_the_strategies_are_those_of_their_table():
+    assert set(typing.get_args(routing.Strategy)) == set(STRATEGIES)
+    assert policy.Policy().strategy in STRATEGIES

@@ -7,6 +7,7 @@ import pytest
 
 from multillama.cli.main import COMMAND
 from multillama.config.schema import SETTINGS
+from multillama.control.json_schema import json_schema
 from multillama.core.causes import CAUSES
 from multillama.core.operations import OPERATIONS
 from multillama.core.strategies import STRATEGIES
@@ -91,6 +92,29 @@ def test_every_flag_of_every_command_is_in_the_readme():
     ] == []
     assert "| `multillama demo --once` |  | Stop after the first answer. |" in text
     assert "| `multillama demo --port` | `3000` | Port to listen on. |" in text
+
+
+def test_a_stale_file_is_named_and_written_anew(monkeypatch, tmp_path, capsys):
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(generate_docs, "ROOT", tmp_path)
+
+    before = generate_docs.main(["--check"], tmp_path)
+    generate_docs.main([], tmp_path)
+
+    assert before == 1
+    assert "docs/multillama.schema.json" in capsys.readouterr().err
+    schema = json.loads((tmp_path / "docs" / "multillama.schema.json").read_text())
+    assert "FileSettings" in schema["$defs"]
+    assert generate_docs.main(["--check"], tmp_path) == 0
+
+
+def test_every_name_of_the_configuration_file_is_in_the_docs():
+    text = generate_docs.config_file()
+
+    parts = json_schema()["$defs"]
+    names = {name for part in parts.values() for name in part["properties"]}
+    sections = {"listen", "endpoints", "aliases", "routing", "limits"}
+    assert [name for name in names - sections if f"`{name}`" not in text and name != "models"] == []
 
 
 def test_a_bar_in_a_cell_does_not_break_the_table():

@@ -13,8 +13,8 @@ DOCUMENTS = documents(ROOT)
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 OTHER_FLAGS = {
-    "--check", "--help", "--json", "--model", "--no-deps", "--no-spend", "--once", "--release",
-    "--text", "--version",
+    "--check", "--force", "--help", "--json", "--model", "--no-deps", "--no-spend", "--once",
+    "--output", "--release", "--text", "--version", "--yes",
 }  # fmt: skip
 """Flags in the docs that are no settings."""
 

@@ -11,8 +11,10 @@ from typing import Final
 import click
 
 from multillama import __version__
+from multillama.cli.config import CONFIG_GROUP
 from multillama.cli.demo import DEMO
 from multillama.cli.doctor import DOCTOR
+from multillama.cli.init import INIT
 from multillama.cli.models import MODELS
 from multillama.cli.options import (
     OTHER,
@@ -76,7 +78,9 @@ class Multillama(click.Group):
             formatter.write_text(paragraph)
 
 
-_VERBS: Final = (SERVE, MODELS, DOCTOR, DEMO)
+_VERBS: Final[tuple[click.Command, ...]] = (
+    SERVE, INIT, CONFIG_GROUP, MODELS, DOCTOR, DEMO,
+)  # fmt: skip
 _MAIN_SETTINGS: Final = [row.name for row in SETTINGS if row.group == SETTINGS[0].group]
 
 COMMAND: Final = Multillama(

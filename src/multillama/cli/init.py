@@ -1,0 +1,220 @@
+"""`multillama init`: asks, looks at what is there, and writes a configuration file.
+
+A key that stands in a variable is written as its name. Nothing is overwritten unasked.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+import msgspec
+
+from multillama.cli.options import Example, Verb
+from multillama.cli.output import one_line, show_endpoints
+from multillama.cli.serve import say, world
+from multillama.cli.streams import told
+from multillama.config.load import BadSetting, Given, checked_url, read_secret
+from multillama.config.schema import EndpointSetting, Settings, public_url
+
+FILE: Final = "multillama.yaml"
+PORT: Final = 3000
+KEY_BYTES: Final = 24
+_NOTHING: Final = (
+    "No endpoint was found: no known key variable is set, and no local runtime answers on its usual"
+    " port. Run multillama init without --yes to name one."
+)
+
+
+class Chosen(NamedTuple):
+    """One endpoint for the file."""
+
+    setting: EndpointSetting
+    key: str | None
+    """As it is written: `env:NAME`, `file:PATH`, the key itself, or None."""
+
+
+def _init(*, output: str, port: int, yes: bool, force: bool) -> int:
+    path = Path(output).expanduser()
+    if path.exists() and not force:
+        raise click.ClickException(
+            f"{output} is there already. --force overwrites it, --output names another."
+        )
+    chosen = _found(yes=yes, port=port)
+    host, api_key = "localhost", None
+    if not yes:
+        chosen += _asked()
+        if click.confirm("Shall other machines reach it, too?", default=False, err=True):
+            host, api_key = "0.0.0.0", secrets.token_urlsafe(KEY_BYTES)  # noqa: S104 - asked for
+    if not chosen:
+        raise click.ClickException(_NOTHING)
+    counts = _probed(chosen)
+    write_private(path, file_text(chosen, counts, port=port, host=host, api_key=api_key))
+    say(f"Wrote {output}. Next: multillama --config {output}")
+    if api_key is not None:
+        say("Clients need the key that stands in it under listen.")
+    return 0
+
+
+def _found(*, yes: bool, port: int) -> list[Chosen]:
+    from multillama.app.gateway import detect
+
+    found = detect(os.environ, own_port=port)
+    chosen = []
+    for setting, line in zip(found.endpoints, found.lines, strict=True):
+        if yes:
+            say(one_line(line))
+        elif not click.confirm(f"{one_line(line)}. Use it?", default=True, err=True):
+            continue
+        chosen.append(Chosen(setting, key_as_written(setting.key, os.environ)))
+    return chosen
+
+
+def _asked() -> list[Chosen]:
+    """Ask for endpoints until an empty line; what cannot be used is asked for again."""
+    chosen: list[Chosen] = []
+    while True:
+        question = "Base URL of another endpoint (empty: no more)"
+        url = click.prompt(question, default="", show_default=False, err=True).strip()
+        if not url:
+            return chosen
+        key = click.prompt(
+            "Its key: env:NAME, file:PATH, the key itself, or empty for none",
+            default="", show_default=False, hide_input=sys.stdin.isatty(), err=True,
+        ).strip()  # fmt: skip
+        try:
+            chosen.append(_read(url, key or None))
+        except BadSetting as error:
+            say(one_line(str(error)))
+
+
+def _read(url: str, key: str | None) -> Chosen:
+    here = world()
+    checked_url(Given("The URL", url))
+    if wrong := here.judge("url", url):
+        raise BadSetting(f"The URL cannot be used: {wrong}.")
+    secret = None
+    if key is not None:
+        secret = read_secret(Given("The key", key), here.environ, here.read_file)
+    return Chosen(EndpointSetting(url=url, key=secret), key)
+
+
+def _probed(chosen: Sequence[Chosen]) -> list[int | None]:
+    """List the models of each endpoint and show the outcome; None where there is no list."""
+    from multillama.app.gateway import list_models
+
+    settings = Settings(port=PORT, endpoints=tuple(one.setting for one in chosen))
+    listed = list_models(
+        settings, on_waiting=lambda names: say(f"Waiting for {', '.join(names)} ...")
+    )
+    with told():
+        show_endpoints(listed.endpoints, sys.stderr)
+    return [report.models if report.error is None else None for report in listed.endpoints]
+
+
+def key_as_written(key: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return `env:NAME` for a key that was found in the environment under a known name."""
+    from multillama.providers.catalog import PROVIDERS
+
+    names = [name for row in PROVIDERS for name in row.keys]
+    return next(
+        (f"env:{name}" for name in names if key and environ.get(name, "").strip() == key), key
+    )
+
+
+def file_text(
+    chosen: Sequence[Chosen],
+    counts: Sequence[int | None],
+    *,
+    port: int,
+    host: str,
+    api_key: str | None,
+) -> str:
+    """Return the file, with comments on what else could stand there."""
+    lines = [
+        "# MultiLlama's configuration. It is read again when it changes.",
+        "# Everything that may stand here: multillama config schema",
+        "# Is it well?                     multillama config check",
+        "",
+        "listen:",
+        f"  port: {port}",
+        f"  host: {_quoted(host)}",
+    ]
+    if api_key is not None:
+        lines.append(f"  api_key: {_quoted(api_key)}")
+    else:
+        lines.append("  # api_key: env:TEAM_KEY   # what clients must send")
+    lines += ["", "endpoints:"]
+    for one, count in zip(chosen, counts, strict=True):
+        models = "did not answer" if count is None else f"{count} models"
+        lines.append(f"  # {one_line(public_url(one.setting.url))}: {models} when this was written")
+        lines.append(f"  - url: {_quoted(one.setting.url)}")
+        if one.key is not None:
+            lines.append(f"    key: {_quoted(one.key)}")
+    lines += [
+        "    # name: nas             # instead of host and port",
+        "    # tier: 1               # only where those of tier 0 are busy or fail",
+        "    # max_concurrency: 4",
+        '    # exclude: ["*embed*"]',
+        "",
+        "# aliases:",
+        "#   fast: [nas/llama3, gpt-4o-mini]   # the second where the first cannot",
+        "",
+        "# routing:",
+        "#   strategy: balanced",
+        "#   models:",
+        '#     "secret-*": {local_only: true}',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as JSON writes it, which YAML reads."""
+    return msgspec.json.encode(text).decode()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else may read, at once or not at all.
+
+    Raises:
+        click.ClickException: It cannot be written.
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        new.chmod(0o600)
+        new.replace(path)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written ({error.strerror}).") from error
+
+
+INIT: Final = Verb(
+    "init",
+    usage="init [--output FILE] [--yes] [--force]",
+    help="Ask what to serve, look at what is there, and write a configuration file.",
+    callback=_init,
+    params=[
+        click.Option(
+            ["--output"], default=FILE, metavar="FILE", help=f"File to write. [default: {FILE}]"
+        ),
+        click.Option(
+            ["--port"],
+            type=click.IntRange(1, 65535),
+            default=PORT,
+            metavar="PORT",
+            help=f"Port to write into it. [default: {PORT}]",
+        ),
+        click.Option(["--yes"], is_flag=True, help="Ask nothing: use all that is found."),
+        click.Option(["--force"], is_flag=True, help="Overwrite the file."),
+    ],
+    examples=(
+        Example("Ask, and write multillama.yaml", "multillama init"),
+        Example("Write what is found, without a question", "multillama init --yes --output m.yaml"),
+    ),
+)
