@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from multillama.core.causes import (
     CAUSES,
@@ -201,6 +201,7 @@ def test_an_error_as_the_first_event_is_sorted_by_what_it_says(event, cause):
     assert cause_of_first_event(event) == cause
 
 
+@example(b'\x80"', b'data: {"error":"')
 @given(
     st.binary(max_size=60),
     st.sampled_from([b"", b'"error":{', b'data: {"error":"', b'"type":"error"']),

@@ -221,7 +221,7 @@ def _error_of(event: bytes) -> dict[str, Any] | None:
     lines = [line[5:] for line in event.splitlines() if line.startswith(b"data:")]
     try:
         said = msgspec.json.decode(b"\n".join(lines) or event)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if isinstance(said, list) and said:
         said = said[0]
