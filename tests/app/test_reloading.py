@@ -193,6 +193,22 @@ async def test_the_file_is_watched_and_a_hang_up_reloads_at_once(servers, tmp_pa
         await scene.until(lambda snapshot: len(snapshot.endpoints) == 1)
 
 
+async def test_an_exchanged_link_is_a_change(servers, tmp_path):
+    a, b, _ = servers
+    scene = Scene(tmp_path, text_of(endpoint("a", a.url)))
+    old, new = tmp_path / "old", tmp_path / "new"
+    scene.path.rename(old)
+    scene.path.symlink_to(old)
+    async with scene.serving():
+        new.write_text(old.read_text().replace('"a"', '"b"').replace(a.url, b.url))
+        os.utime(new, (old.stat().st_mtime, old.stat().st_mtime))
+        link = tmp_path / "link"
+        link.symlink_to(new)
+        link.replace(scene.path)
+
+        await scene.until(lambda snapshot: [one.name for one in snapshot.endpoints] == ["b"])
+
+
 async def test_a_new_key_is_asked_for_and_hidden_at_once(servers, tmp_path, capsys):
     a, _, _ = servers
     scene = Scene(tmp_path, text_of(endpoint("a", a.url)))

@@ -9,7 +9,7 @@ MAY = {"click", "msgspec", "multillama", "typing_extensions"}
 """All that `import multillama.cli.main` may bring beyond the standard library; the last is msgspec's."""
 
 HEAVY = {
-    "httptools", "jinja2", "rich", "sqlalchemy", "starlette", "uvicorn", "uvloop", "xllamacpp",
+    "httptools", "jinja2", "rich", "sqlalchemy", "starlette", "uvicorn", "uvloop", "xllamacpp", "yaml",
 }  # fmt: skip
 
 

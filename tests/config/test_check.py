@@ -7,7 +7,7 @@ import pytest
 from msgspec import Meta
 
 from multillama.config.check import did_you_mean, problems_of
-from multillama.config.document import Problem
+from multillama.config.problem import Problem
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,7 +4,8 @@ import tomllib
 
 import pytest
 
-from multillama.config.document import Problem, Unreadable, path_text, read_document
+from multillama.config.document import Unreadable, read_document
+from multillama.config.problem import Problem
 
 YAML = """\
 listen:
@@ -161,15 +162,3 @@ def test_what_holds_itself_is_stopped():
 
 def test_a_date_that_is_none_is_text():
     assert read_document("a: 2024-13-45", "m.yaml").data == {"a": "2024-13-45"}
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ((), ""),
-        (("endpoints", 1, "weight"), "endpoints[1].weight"),
-        (("routing", "models", "llama*", "retry"), 'routing.models."llama*".retry'),
-    ],
-)
-def test_a_path_is_written_as_people_do(path, expected):
-    assert path_text(path) == expected

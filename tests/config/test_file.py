@@ -231,6 +231,17 @@ def test_a_key_that_stands_in_the_file_works_and_warns():
     )
 
 
+def test_a_target_whose_endpoint_looks_misspelt_warns():
+    text = "endpoints: [{url: http://a/, name: nas}]\naliases: {a: nsa/x, b: [nas/x, org/x]}\n"
+
+    config = read_config(text, "m.yaml", reading())
+
+    assert config.warnings == (
+        "m.yaml:2: aliases.a: no endpoint is named nsa, did you mean nas?"
+        " The whole is taken as a model's name",
+    )
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o400, None])
 def test_a_private_file_is_not_told_to_be_open(mode):
     config = read_config("endpoints: [{url: http://a, key: k}]", "m.yaml", reading(mode=mode))

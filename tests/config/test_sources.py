@@ -75,6 +75,15 @@ def test_a_key_file_is_looked_for_beside_the_configuration_and_is_taken_as_it_is
     assert loaded.paths == ("d/m.yaml", "d/key.txt")
 
 
+def test_a_home_directory_is_found_without_a_shell(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    there = world(**{"/home/me/m.yaml": "listen: {port: 1, api_key: file:k}", "/home/me/k": "x"})
+
+    loaded = load_settings({"config": "~/m.yaml"}, there)
+
+    assert loaded.paths == ("/home/me/m.yaml", "/home/me/k")
+
+
 def test_a_command_that_needs_no_port_takes_a_file_without_one():
     there = with_file(text="endpoints: [{url: http://a/}]")
 

@@ -645,3 +645,18 @@ async def test_without_globs_all_models_are_served(world: World) -> None:
     discovery = await listed_a_and_b(world)
 
     assert discovery.select is all_models
+
+
+async def test_the_first_round_does_not_wait_for_an_endpoint_that_was_taken_away(
+    world: World,
+) -> None:
+    world.servers.replies = {"http://a/v1/models": listing("m")}
+    world.servers.gates["b"] = asyncio.Event()
+    discovery = world.discover("http://a/", "http://b/")
+    await settle()
+
+    again(world, discovery, setting("http://a/"))
+    await discovery.first_round(5)
+
+    assert discovery.waiting() == ()
+    assert world.models() == ["m"]

@@ -1,9 +1,12 @@
 """Policies fill each other's gaps, aliases lead somewhere, and what is local-only stays so."""
 
+import fnmatch
 import itertools
+import re
 
 import msgspec
 import pytest
+from hypothesis import given, strategies as st
 
 from multillama.config.routing import (
     AliasSetting,
@@ -223,3 +226,37 @@ def test_a_short_name_of_a_model_that_is_local_only_is_local_only_too():
     routes = {"llama3": Route((target(NAS, "llama3:latest"),), kept)}
 
     assert made("llama3", routes=routes).route.policy.local_only is True
+
+
+NAMES = st.sampled_from(["m", "gpt", "org/model", "nas/m", "cloud/gpt", "cloud/secret", "box/x"])
+GLOBS = st.sampled_from(["m", "g*", "*", "org/*", "sec*", "fast", "x"])
+
+
+@given(
+    targets=st.lists(NAMES, min_size=1, max_size=4),
+    models=st.dictionaries(GLOBS, st.sampled_from([True, False, msgspec.UNSET]), max_size=4),
+    general=st.sampled_from([True, False, msgspec.UNSET]),
+    own=st.sampled_from([True, False, msgspec.UNSET]),
+)
+def test_whatever_is_configured_no_alias_leads_out_what_is_local_only(
+    targets, models, general, own
+):
+    settings = {glob: PolicySetting(local_only=local) for glob, local in models.items()}
+    policies = Policies(RoutingSetting(local_only=general, models=settings))
+    routes = {name: Route(route.targets, policies.of([name])) for name, route in ROUTES.items()}
+
+    found = made(*targets, policies=policies, routes=routes, local_only=own)
+
+    # what each target is called without its endpoint
+    behind = [re.sub("^(nas|box|cloud)/", "", name) for name in targets]
+    is_kept = (
+        general is True
+        or own is True
+        or any(
+            local is True and fnmatch.fnmatchcase(name, glob)
+            for glob, local in models.items()
+            for name in ["fast", *behind]
+        )
+    )
+    assert found is not None
+    assert found.route.policy.local_only is is_kept

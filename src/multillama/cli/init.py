@@ -4,7 +4,6 @@ A key that stands in a variable is written as its name. Nothing is overwritten u
 """
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,6 +47,8 @@ def _init(*, output: str, port: int, yes: bool, force: bool) -> int:
     if not yes:
         chosen += _asked()
         if click.confirm("Shall other machines reach it, too?", default=False, err=True):
+            import secrets
+
             host, api_key = "0.0.0.0", secrets.token_urlsafe(KEY_BYTES)  # noqa: S104 - asked for
     if not chosen:
         raise click.ClickException(_NOTHING)

@@ -53,7 +53,7 @@ def world() -> World:
 
 def _mode(path: str) -> int | None:
     # Windows has no such permissions, and tells made-up ones
-    return Path(path).expanduser().stat().st_mode & 0o777 if os.name == "posix" else None
+    return Path(path).stat().st_mode & 0o777 if os.name == "posix" else None
 
 
 def read_settings(flags: Flags, *, default_port: int | None = None) -> Settings:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from multillama.config.document import Path, Problem
+from multillama.config.problem import Path, Problem
 
 _HARMLESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 """What can be repeated as a misspelt name; no key looks like it for long."""

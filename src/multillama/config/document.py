@@ -10,14 +10,12 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-Path = tuple[str | int, ...]
-"""Members and places from the top, e.g. `("endpoints", 0, "url")`."""
+from multillama.config.problem import Path, Problem, path_text
 
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 100_000
 """More than any configuration; what YAML's anchors can multiply without end stops here."""
 
-_BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTED: Final = re.compile(r"'[^']{2,}'" r'|"[^"]{2,}"')
 _TOML_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
@@ -26,13 +24,6 @@ _HEADER: Final = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]")
 _ENTRY: Final = re.compile(rf"[ \t]*({_DOTTED})[ \t]*=")
 _TOKEN: Final = re.compile(r'"{3}' r"|'{3}" r'|"(?:[^"\\]|\\.)*"' r"|'[^']*'|\#.*|[\[\]{}]")
 _LONG_QUOTES: Final = ('"' * 3, "'" * 3)
-
-
-class Problem(NamedTuple):
-    """Something wrong with a file."""
-
-    path: Path
-    text: str
 
 
 class Document(NamedTuple):
@@ -70,18 +61,6 @@ def read_document(text: str, name: str) -> Document:
     """
     read = _read_toml if name.lower().endswith(".toml") else _read_yaml
     return read(text, name)
-
-
-def path_text(path: Path) -> str:
-    """Write a path as people do: `endpoints[1].weight`, `aliases."gpt 4"`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-            continue
-        shown = part if _BARE.fullmatch(part) else f'"{part}"'
-        text += f".{shown}" if text else shown
-    return text
 
 
 _LOADER: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

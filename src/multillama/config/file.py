@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from multillama.config.check import problems_of
-from multillama.config.document import Document, Path, Problem, Unreadable, path_text, read_document
+from multillama.config.check import did_you_mean, problems_of
+from multillama.config.document import Document, Unreadable, read_document
 from multillama.config.headers import header_problem
 from multillama.config.load import (
     BadFile,
@@ -23,6 +23,7 @@ from multillama.config.load import (
     checked_url,
     read_secret,
 )
+from multillama.config.problem import Path, Problem, path_text
 from multillama.config.routing import AliasSetting, AliasTarget, RoutingSetting
 from multillama.config.schema import SETTINGS, EndpointSetting, Setting
 
@@ -195,6 +196,7 @@ class _Reader:
                     f"{self._document.place(path)}: the key itself stands here{others};"
                     " env:NAME or file:PATH keeps it out"
                 )
+        yield from self._alias_warnings()
 
     # --- endpoints ---------------------------------------------------------------------------
 
@@ -278,6 +280,17 @@ class _Reader:
                     yield Problem(
                         ("aliases", name),
                         f"leads to the alias {path_text((model,))}; name that one's targets instead",
+                    )
+
+    def _alias_warnings(self) -> Iterator[str]:
+        names = [str(row["name"]) for row in _rows(self._data.get("endpoints")) if "name" in row]
+        for alias, value in self._data.get("aliases", {}).items():
+            for model in _models(value):
+                prefix, slash, _ = model.partition("/")
+                if slash and prefix not in names and (hint := did_you_mean(prefix, names)):
+                    yield (
+                        f"{self._document.place(('aliases', alias))}: no endpoint is named {prefix}"
+                        f"{hint} The whole is taken as a model's name"
                     )
 
     # --- values ------------------------------------------------------------------------------

@@ -96,17 +96,18 @@ def read_file(
     """
     from multillama.config.file import Reading, read_config
 
+    place = os.path.expanduser(path)  # a variable's ~ is expanded by no shell
     try:
-        text, mode = world.read_file(path), world.mode(path)
+        text, mode = world.read_file(place), world.mode(place)
     except OSError as error:
         raise BadSetting(f"{source}: cannot read {path} ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise BadFile([f"{path}:1: it is not UTF-8 text"]) from error
-    paths = [path]
+    paths = [place]
 
     def read_beside(key_path: str) -> str:
         # what a file names is meant from where the file is, wherever the gateway was started
-        found = os.path.join(os.path.dirname(path), os.path.expanduser(key_path))
+        found = os.path.join(os.path.dirname(place), os.path.expanduser(key_path))
         paths.append(found)
         return world.read_file(found)
 

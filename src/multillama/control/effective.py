@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.config.document import Path, path_text
 from multillama.config.file import file_rows, path_of
 from multillama.config.load import NO_FILE, Flags, given_for, given_pairs
+from multillama.config.problem import Path, path_text
 from multillama.config.routing import PolicySetting, policy_values
 from multillama.config.schema import EndpointSetting, public_url
 from multillama.config.sources import Loaded
