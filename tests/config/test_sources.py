@@ -76,12 +76,12 @@ def test_a_key_file_is_looked_for_beside_the_configuration_and_is_taken_as_it_is
 
 
 def test_a_home_directory_is_found_without_a_shell(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
-    there = world(**{"/home/me/m.yaml": "listen: {port: 1, api_key: file:k}", "/home/me/k": "x"})
+    monkeypatch.setenv("HOME", "/my")
+    there = world(**{"/my/m.yaml": "listen: {port: 1, api_key: file:k}", "/my/k": "x"})
 
     loaded = load_settings({"config": "~/m.yaml"}, there)
 
-    assert loaded.paths == ("/home/me/m.yaml", "/home/me/k")
+    assert loaded.paths == ("/my/m.yaml", "/my/k")
 
 
 def test_a_command_that_needs_no_port_takes_a_file_without_one():
