@@ -95,6 +95,7 @@ FAILURES: Final[dict[str, Failure]] = {
     "endpoint_truncated": _endpoint(502),
     "endpoint_empty": _endpoint(502, Retry.NEXT),
     "connect_timeout": _not_reached(504),
+    "endpoint_failed": _endpoint(502),
     "first_byte_timeout": _endpoint(504),
     "first_token_timeout": _endpoint(504, Retry.NEXT),
     "idle_timeout": _endpoint(504),

@@ -15,7 +15,12 @@ def test_a_plan_may_have_nothing_to_explain():
 
 
 def test_the_rows_are_in_the_order_of_the_plan_and_the_excluded_come_last():
-    plan = Plan((target("a"), target("b")), "balanced", (1.5,), ((target("c"), "it is not local"),))
+    plan = Plan(
+        (target("a"), target("b")),
+        strategy="balanced",
+        scores=(1.5,),
+        excluded=((target("c"), "it is not local"),),
+    )
 
     assert plan.considered == (
         Considered("a", "m1", 1.5),

@@ -1,7 +1,8 @@
 """One attempt on its way, and the client it is for."""
 
 from multillama.core.snapshot import Timeouts
-from multillama.dataplane.relay import Attempt
+from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.relay import Relay
 from multillama.wire.chunked import ChunkedReader
 from tests.core.samples import endpoint
 from tests.dataplane.parts import FakeLoop, FakePool
@@ -59,13 +60,22 @@ class Scene:
         self.body, self.dialect = body, dialect
         self.attempt = self.make()
 
-    def make(self):
-        attempt = Attempt(self.client, self.pool, self.endpoint, Timeouts())
-        attempt.start(
-            HEAD, self.body, dialect=self.dialect, exchange_id="r1",
-            on_over=lambda: self.calls.append((attempt.is_sent, attempt.is_over)),
-        )  # fmt: skip
+    def make(self, **facts):
+        """Another attempt, for an answer of its own."""
+        self.relay = Relay(self.client, self.dialect, "r1")
+        attempt = Attempt(self.relay, self.pool, self.endpoint, Timeouts())
+        for name, value in facts.items():
+            setattr(attempt, name, value)
+        attempt.start(HEAD, self.body, on_over=lambda: self._on_over(attempt))
         return attempt
+
+    def _on_over(self, attempt):
+        """What an exchange does that has no other target."""
+        self.calls.append((attempt.is_sent, attempt.is_over))
+        if attempt.error is not None and self.relay.is_begun:
+            self.relay.break_off(attempt.error)
+        if attempt.is_over:
+            attempt.let_go()
 
     def connect(self):
         return self.pool.waiting[0].come()

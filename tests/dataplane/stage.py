@@ -17,6 +17,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+BEGUN = STREAM + b"9\r\ndata: a\n\n\r\n"
+"""A stream and its first event, with which the client's answer begins."""
+
 
 def ok(body: bytes = b"ok", status: bytes = b"200 OK") -> bytes:
     """An endpoint's whole answer."""
@@ -122,6 +125,7 @@ class Stage:
             id_prefix="r",
             on_record=self.records.append,
             hand_over=lambda transport, data: self.handed_over.append((transport, data)),  # type: ignore[arg-type]
+            dice=lambda: 0.0,  # of equal targets the first one, and no wait before a repetition
         )
         self.listener.on_crash = self.crashes.append
         self.listener.date = lambda: b"Thu, 01 Jan 1970 00:00:00 GMT"  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 import pytest
 
 from multillama.dataplane.downstream import MAX_QUEUED_BYTES
-from tests.dataplane.stage import CONTINUE, STREAM, get, post
+from tests.dataplane.stage import BEGUN, CONTINUE, get, post
 
 FORM = b"Content-Type: multipart/form-data; boundary=b0\r\n"
 PART = b'--b0\r\nContent-Disposition: form-data; name="model"\r\n\r\nm1\r\n--b0\r\n\r\n'
@@ -260,7 +260,7 @@ def test_a_client_that_ends_where_nothing_is_owed_is_let_go(stage, client, befor
     assert len(stage.records) == before.count(b"POST")
 
 
-@pytest.mark.parametrize("head", [STREAM, BIG])
+@pytest.mark.parametrize("head", [BEGUN, BIG])
 def test_a_client_that_ends_while_it_is_answered_has_left(stage, client, head):
     client.send(post())
     upstream = stage.answer(head)

@@ -9,7 +9,7 @@ from multillama.dataplane.exchange import MAX_HOPS, Exchange
 from multillama.dataplane.request import Request
 from multillama.wire.parse import parse_head
 from tests.core.samples import serving
-from tests.dataplane.stage import OK, STREAM, Stage, ok, post
+from tests.dataplane.stage import BEGUN, OK, Stage, ok, post
 
 USAGE = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
@@ -182,8 +182,8 @@ def test_an_endpoint_that_leaves_without_an_answer_is_passed_over_and_not_known_
     assert (pair.endpoints[0].state.is_up, pair.endpoints[0].state.failures) == (None, 1)
 
 
-@pytest.mark.parametrize("status", [b"400 Bad", b"429 Slow", b"500 Oops", b"503 Busy", b"529 Over"])
-def test_an_answer_is_an_answer_whatever_its_status(pair, status):
+@pytest.mark.parametrize("status", [b"400 Bad", b"413 Long", b"422 Odd"])
+def test_what_the_request_is_to_blame_for_is_an_answer(pair, status):
     client = pair.client()
     client.send(post())
 
@@ -191,7 +191,34 @@ def test_an_answer_is_an_answer_whatever_its_status(pair, status):
 
     assert client.answers() == [(int(status[:3]), b"theirs")]
     assert (len(pair.pool.begun), pair.records[0].outcome) == (1, "ok")
-    assert (pair.endpoints[0].state.failures == 0) is (status[:3] == b"400")
+    assert pair.endpoints[0].state.failures == 0
+
+
+@pytest.mark.parametrize("status", [b"401 Key", b"429 Slow", b"500 Oops", b"503 Busy", b"529 Over"])
+def test_what_the_endpoint_is_to_blame_for_is_asked_of_another(pair, status):
+    client = pair.client()
+    client.send(post())
+
+    pair.answer(ok(b"theirs", status))
+    pair.answer(ok(b"ours"))
+
+    record = pair.records[0]
+    assert client.answers() == [(200, b"ours")]
+    assert b"\r\nx-multillama-attempts: 2\r\n" in client.received
+    assert (record.endpoint, record.attempts, record.outcome) == ("second", 2, "ok")
+    assert pair.endpoints[0].state.failures == 1
+
+
+def test_the_last_failure_passes_untouched_and_sdks_are_told_not_to_multiply_it(pair):
+    client = pair.client()
+    client.send(post())
+
+    pair.answer(ok(b"first", b"500 Oops"))
+    pair.answer(ok(b"last", b"500 Oops"))
+
+    assert client.answers() == [(500, b"last")]
+    assert b"\r\nx-should-retry: false\r\n" in client.received
+    assert [record.tried for record in pair.records] == [("first: server_error",)]
 
 
 def test_what_may_still_be_generating_is_not_asked_of_another(pair):
@@ -210,13 +237,13 @@ def test_when_all_have_failed_the_last_failure_is_told(pair):
     client = pair.client()
     client.send(post())
 
-    pair.pool.waiting[0].fail("connect_timeout")
-    pair.pool.waiting[0].fail("endpoint_unreachable")
+    for kind in ("connect_timeout", *["endpoint_unreachable"] * 3):
+        pair.pool.waiting[0].fail(kind)
 
     record = pair.records[0]
     assert (client.statuses, client.error["code"]) == ([502], "endpoint_unreachable")
-    assert (record.endpoint, record.outcome, record.attempts) == ("second", "failed", 2)
-    assert record.tried == ("first: connect_timeout",)
+    assert (record.endpoint, record.outcome, record.attempts) == ("second", "failed", 4)
+    assert record.tried == ("first: connect_timeout", *["second: endpoint_unreachable"] * 2)
 
 
 def test_nothing_is_tried_after_the_first_byte(pair):
@@ -237,7 +264,7 @@ def test_the_body_is_kept_only_while_another_target_may_need_it(pair):
     exchange = client.protocol._exchange
     before = exchange.body
 
-    pair.answer(STREAM)
+    pair.answer(BEGUN)
 
     assert (before, exchange.body) == (b'{"model": "m1"}', b"")
 

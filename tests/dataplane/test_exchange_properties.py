@@ -91,10 +91,10 @@ class WatchfulPool(FakePool):
     """A pool that fails the test when a connection is begun after the client has seen a byte of an answer."""
 
     def connect(self, origin, endpoint, on_connected, on_failed):
-        exchange = on_connected.__self__._client._exchange
+        exchange = on_connected.__self__._relay._client._exchange
         seen = self.attempts.setdefault(exchange, [])
         seen.append(on_connected.__self__)
-        assert not any(attempt.is_committed for attempt in seen)
+        assert not any(attempt.has_begun for attempt in seen)
         return super().connect(origin, endpoint, on_connected, on_failed)
 
 

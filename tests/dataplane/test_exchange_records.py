@@ -6,7 +6,7 @@ import pytest
 from multillama.core.snapshot import Route, Target
 from multillama.dataplane.exchange import outcome_of
 from multillama.errors import FAILURES, GatewayError, Origin
-from tests.dataplane.stage import STREAM, Stage, get, ok, post
+from tests.dataplane.stage import BEGUN, STREAM, Stage, get, ok, post
 
 USAGE = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
@@ -52,7 +52,7 @@ def test_an_event_stream_is_a_stream_also_where_nobody_asked_for_one():
     stage = Stage()
     stage.client().send(post())
 
-    stage.answer(STREAM + b"0\r\n\r\n")
+    stage.answer(BEGUN + b"0\r\n\r\n")
 
     assert stage.records[0].stream
 
@@ -121,7 +121,7 @@ def test_a_client_that_leaves_ends_it_wherever_it_stands(pair, step, status):
     if step in ("wait", "answer"):
         upstream = pair.connect()
     if step == "answer":
-        upstream.protocol.data_received(STREAM)
+        upstream.protocol.data_received(BEGUN)
 
     client.transport.lose()
 

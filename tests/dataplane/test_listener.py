@@ -12,7 +12,7 @@ from multillama.dataplane.builtin import is_page
 from multillama.dataplane.downstream import Downstream
 from multillama.web.app import build
 from tests.core.samples import endpoint, serving
-from tests.dataplane.stage import OK, STREAM, Stage, get, post
+from tests.dataplane.stage import BEGUN, OK, Stage, get, post
 
 ROWS = {"openai": {"m1": b'{"id":"m1"}'}}
 
@@ -310,7 +310,7 @@ async def test_a_drain_ends_idle_connections_and_lets_the_others_finish(stage, c
 async def test_a_drain_has_an_end(stage, connect):
     reader = await connect(post())
     await until(lambda: stage.pool.waiting)
-    stage.answer(STREAM)
+    stage.answer(BEGUN)
 
     await stage.listener.drain(0)
     answer = await reader.read()

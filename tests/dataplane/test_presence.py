@@ -4,7 +4,7 @@ import pytest
 
 from multillama.dataplane.downstream import MAX_QUEUED_BYTES
 from multillama.dataplane.presence import TCP_CLOSE, TCP_CLOSE_WAIT, tcp_state
-from tests.dataplane.stage import CONTINUE, STREAM, get, post
+from tests.dataplane.stage import BEGUN, CONTINUE, get, post
 
 AHEAD = get(b"/health") * (MAX_QUEUED_BYTES // len(get(b"/health")) + 1)
 """Requests enough to pause reading."""
@@ -21,7 +21,7 @@ def paused(client):
 
 
 def test_a_fin_behind_unread_bytes_ends_an_answer_that_has_begun(stage, paused):
-    upstream = stage.answer(STREAM)
+    upstream = stage.answer(BEGUN)
     paused.transport.socket.tcp_state = TCP_CLOSE_WAIT
 
     stage.loop.advance(0.2)

@@ -84,7 +84,7 @@ def test_the_edges_of_an_answer_are_kept_and_no_more(sizes, is_stream):
         transport.protocol.data_received(b"%x\r\n%b\r\n" % (len(piece), piece))
         sent += piece
 
-    attempt = scene.attempt
+    attempt = scene.relay
     ending = b"".join(attempt.ending)
     assert attempt.answer_bytes == len(sent)
     assert sent.startswith(attempt.opening)
@@ -107,7 +107,7 @@ def test_usage_is_found_in_what_is_kept():
     for event in events:
         transport.protocol.data_received(b"%x\r\n%b\r\n" % (len(event), event))
 
-    usage = read_usage(scene.attempt.opening, b"".join(scene.attempt.ending))
+    usage = read_usage(scene.relay.opening, b"".join(scene.relay.ending))
     assert usage == Usage(25, 15)
 
 

@@ -116,6 +116,7 @@ _OF_KIND: Final = {
     "endpoint_malformed": "malformed",
     "endpoint_truncated": "truncated",
     "endpoint_empty": "empty",
+    "endpoint_failed": "error_event",
     **{name: name for name in (
         "connect_timeout", "first_byte_timeout", "first_token_timeout", "idle_timeout", "send_timeout",
     )},

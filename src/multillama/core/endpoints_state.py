@@ -3,7 +3,12 @@
 Nothing here waits or decides when to probe; it only remembers and answers questions.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from multillama.core.breaker import Breaker
+from multillama.core.hedge import FirstBytes
+from multillama.core.queue import WaitQueue
 
 TROUBLE = {
     401: ": its key was refused",
@@ -21,8 +26,8 @@ class EndpointState:
 
     __slots__ = (
         "name", "is_up", "in_flight", "first_byte_ms", "requests", "failures", "tokens",
-        "models", "last_error", "last_error_at", "listed_at", "listing_ms",
-        "slots", "loaded", "busy_slots", "others", "probed_at", "breaker",
+        "models", "last_error", "last_error_at", "listed_at", "listing_ms", "breaker", "queue",
+        "on_free", "first_bytes", "slots", "loaded", "busy_slots", "others", "probed_at",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -30,6 +35,8 @@ class EndpointState:
         self.is_up: bool | None = None
         """None until the first attempt or listing has told."""
         self.in_flight = 0
+        self.on_free: Callable[[], None] | None = None
+        """Called when an exchange here is over, while others wait for its place."""
         self.first_byte_ms: float | None = None
         """Exponentially weighted mean of the time to the first byte of an answer."""
         self.requests = 0
@@ -54,6 +61,10 @@ class EndpointState:
         """How many of these were not ours, at that time."""
         self.probed_at: float | None = None
         """When `loaded` and `busy_slots` were told, on the clock of its prober."""
+        self.queue: WaitQueue[Any] | None = None
+        """Who waits for a place; None until somebody does."""
+        self.first_bytes: dict[str, FirstBytes] | None = None
+        """Times to the first byte by model; None until hedging asks for them."""
         self.breaker: Breaker | None = None
         """None until something has failed: a healthy endpoint pays one look at it."""
 

@@ -4,6 +4,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from multillama.core.decision import Considered
+from multillama.core.policy import DEFAULT_POLICY, Policy
 from multillama.core.snapshot import Target
 
 
@@ -41,12 +42,15 @@ class Plan(NamedTuple):
     """The ordered targets chosen for one exchange."""
 
     targets: tuple[Target, ...]
+    policy: Policy = DEFAULT_POLICY
     strategy: str | None = None
     """The name of its row; None where there was nothing to choose."""
     scores: tuple[float | None, ...] = ()
     """What was compared, of the first targets; lower first."""
     excluded: tuple[tuple[Target, str], ...] = ()
     """Who was left out, and why: a sentence without its end."""
+    paused: tuple[Target, ...] = ()
+    """Left out by a breaker alone: for when everybody else has failed."""
     blocks: tuple[int, ...] = ()
     """What `Affinity.remember` is told when the answer begins; empty where nothing is to be remembered."""
 

@@ -60,17 +60,17 @@ def make_plan(
     if len(targets) == 1 and not wishes and not policy.local_only:
         facts = targets[0].facts
         if facts is NO_FACTS or Reading(body, operation).lack(facts) is None:
-            return Plan(targets)
+            return Plan(targets, policy)
     asked = Asked(model, Reading(body, operation))
     if wishes:
         asked.wishes = read_wishes(wishes, [row.name for row in snapshot.endpoints])
-    kept, excluded = _sift(route, asked, None if live is None else live.allows)
+    kept, excluded, paused = _sift(route, asked, None if live is None else live.allows)
     if live is None:
         kept.sort(key=lambda target: target.endpoint.state.is_up is False)
-        return Plan(tuple(kept), "ordered", (), excluded)
+        return Plan(tuple(kept), policy, "ordered", (), excluded, paused)
     row = STRATEGIES["affinity" if asked.wishes.session is not None else policy.strategy]
     kept, scores = arrange(kept, row, asked, live)
-    return Plan(tuple(kept), row.name, scores, excluded, asked.blocks)
+    return Plan(tuple(kept), policy, row.name, scores, excluded, paused, asked.blocks)
 
 
 def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
@@ -106,8 +106,8 @@ def _renamed(target: Target, name: str) -> Target:
 
 def _sift(
     route: Route, asked: Asked, allows: Allows | None
-) -> tuple[list[Target], tuple[tuple[Target, str], ...]]:
-    """Parts the targets of a route into those that may serve a request and those that may not, with reasons."""
+) -> tuple[list[Target], tuple[tuple[Target, str], ...], tuple[Target, ...]]:
+    """Parts the targets of a route: who may serve a request, who may not and why, who of these but for a breaker."""
     only = asked.wishes.only
     local_only = route.policy.local_only or asked.wishes.local_only
     kept: list[Target] = []
@@ -128,10 +128,10 @@ def _sift(
         else:
             kept.append(target)
     if kept:
-        return kept, (*excluded, *paused)
+        return kept, (*excluded, *paused), tuple(target for target, _ in paused)
     if not paused:
         raise _nobody(asked.model, excluded, lacking=lacking)
-    return [target for target, _ in paused], tuple(excluded)
+    return [target for target, _ in paused], tuple(excluded), ()
 
 
 def _nobody(model: str, excluded: Sequence[tuple[Target, str]], *, lacking: int) -> GatewayError:

@@ -305,12 +305,17 @@ class Downstream(asyncio.Protocol):
 
     def on_commit(self) -> None:
         if self._exchange is not None:
-            self._exchange.body = b""
+            self._exchange.on_begun()
 
     def answer(self, status: int, body: bytes, lines: bytes) -> None:
         """Sends an answer of ours; see `send_answer` for its framing."""
         self._must_close = not self.may_keep_alive()
         self.send_answer(status, body, lines, may_stay=not self._must_close)
+
+    @property
+    def peer(self) -> str:
+        address = self.transport.get_extra_info("peername")
+        return str(address[0]) if address else ""
 
     def date(self) -> bytes:
         return self._listener.date()

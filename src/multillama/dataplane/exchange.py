@@ -8,19 +8,25 @@ from collections.abc import Coroutine, Generator
 from typing import Any, Final, Protocol
 
 from multillama.core.auth import check_key, check_page
+from multillama.core.budget import RetryBudget
 from multillama.core.operations import Body, Operation
+from multillama.core.plan import Plan
 from multillama.core.record import Outcome, Record
 from multillama.core.refusal import error_body
-from multillama.core.retry import may_try_next
-from multillama.core.routing import MAX_SHOWN_NAME, plan_targets
+from multillama.core.retry import SHOULD_NOT_RETRY
+from multillama.core.routing import MAX_SHOWN_NAME
 from multillama.core.snapshot import Snapshot, Target
+from multillama.core.strategies import Live
 from multillama.core.usage import read_usage, says_it_is_over
-from multillama.dataplane.outgoing import opening_lines
+from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.attempts import serve_json
 from multillama.dataplane.pool import Pool
-from multillama.dataplane.relay import Attempt, Client
+from multillama.dataplane.relay import Client, Relay
 from multillama.dataplane.request import Request, too_large
+from multillama.dataplane.story import Story
+from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError, Origin
-from multillama.wire.peek import peek, replace_member
+from multillama.wire.peek import peek
 
 MAX_HOPS: Final = 5
 """Gateways of our kind in a row; one more is a loop."""
@@ -31,12 +37,21 @@ class Server(Protocol):
 
     snapshot: Snapshot
     pool: Pool
+    timers: Timers
+    live: Live
+    budget: RetryBudget
 
     def now(self) -> float:
         """The monotonic clock, in seconds."""
 
+    def random(self) -> float:
+        """Returns a number from 0 up to 1, exclusive."""
+
     def new_id(self) -> str: ...
     def on_record(self, record: Record) -> None: ...
+    def on_story(self, record: Record, story: Story) -> None:
+        """Comes before the record of an exchange that was more than one plain attempt."""
+
     def on_crash(self, error: BaseException) -> None: ...
 
 
@@ -45,6 +60,10 @@ class Caller(Client, Protocol):
 
     def want_body(self) -> None:
         """The body will be read: says `100 Continue` to a client that waits for it."""
+
+    @property
+    def peer(self) -> str:
+        """The client's address."""
 
     def take_body(self) -> bytes:
         """Returns body bytes that have come, and reads on if that was paused."""
@@ -75,9 +94,17 @@ class Exchange:
     stream: bool = False
     body: bytes = b""
     """The request's body while another target may need it."""
+    keeps_body: bool = False
+    """True where the body is needed after the answer has begun, to continue it elsewhere."""
     attempt: Attempt | None = None
-    _attempts: int = 0
+    """The newest, or the one whose answer the client sees."""
+    attempts: int = 0
     _tried: tuple[str, ...] = ()
+    plan: Plan | None = None
+    deadline: float = NEVER
+    watched: float = NEVER
+    """The wheel's, for waits that end by themselves."""
+    _story: Story | None = None
     _stopped: tuple[str, str] | None = None
     """Kind and text of a failure that has come from outside."""
     _is_running: bool = False
@@ -91,6 +118,7 @@ class Exchange:
         self.request = request
         self.operation = operation
         self.id = server.new_id()
+        self.relay = Relay(caller, operation.dialect, self.id)
 
     # --- the driver --------------------------------------------------------------------------
 
@@ -118,8 +146,7 @@ class Exchange:
     def cancel(self) -> None:
         """The client is gone."""
         self._stopped = ("client_gone", "The client left before the answer was complete.")
-        if self.attempt is not None:
-            self.attempt.cancel()
+        self._stop_attempts()
         self.wake()
 
     def end(self, kind: str, text: str) -> None:
@@ -129,7 +156,34 @@ class Exchange:
 
     @property
     def has_begun_to_answer(self) -> bool:
-        return self.attempt is not None and self.attempt.is_committed
+        return self.relay.is_begun
+
+    def on_begun(self) -> None:
+        """The client has, or is about to have, the first byte."""
+        if not self.keeps_body:
+            self.body = b""
+
+    def _stop_attempts(self) -> None:
+        attempt = self.attempt
+        if attempt is not None and not attempt.is_over:
+            for running in (attempt.rival, attempt):
+                if running is not None:
+                    running.stop()
+
+    @property
+    def story(self) -> Story:
+        """What goes beyond a plain attempt; made when something does."""
+        if self._story is None:
+            self._story = Story()
+        return self._story
+
+    @property
+    def principal(self) -> tuple[bytes | None, str]:
+        """Who asks, for fairness: the key and the address it came from."""
+        return self.request.head.credential, self.caller.peer
+
+    def on_deadline(self) -> None:
+        self.wake()
 
     # --- the life ----------------------------------------------------------------------------
 
@@ -160,31 +214,35 @@ class Exchange:
             caller.want_body()
             while not request.is_complete:
                 await self.pause()
-        self.body = body = caller.take_body()
-        view = peek(body)
+        self.body = caller.take_body()
+        view = peek(self.body)
         self.model, self.stream = view.model, bool(view.stream)
-        del body
-        for target in plan_targets(snapshot, view.model or ""):
-            attempt = self.open(target, snapshot)
-            sent = self.body
-            if target.rename is not None:
-                sent = replace_member(sent, "model", target.rename)
-            head = opening_lines(request.head, self.operation, target.endpoint)
-            framing = b"content-length: %d\r\n\r\n" % len(sent)
-            self.launch(attempt, head + framing, sent)
-            del sent
-            while not attempt.is_over:
-                await PAUSE
-                self.check()
-            if not self.should_try_next(attempt, replayable=True):
-                break
-        self.settle()
+        await serve_json(self, snapshot)
 
     async def pause(self) -> None:
         """Waits for the next callback; raises as `check`."""
         self.check()
         await PAUSE
         self.check()
+
+    async def pause_until(self, at: float) -> None:
+        """Waits for the next callback, at most until then; raises as `check`."""
+        if at != NEVER:
+            timers = self.server.timers
+            timers.arm(self, max(at - timers.now(), 0.0))
+        await self.pause()
+
+    def notes(self) -> bytes:
+        """Returns header lines for the client that tell what it took, without the last CRLF."""
+        notes = b""
+        if self.attempts > 1:
+            notes = b"x-multillama-attempts: %d" % self.attempts
+        story = self._story
+        if story is not None and story.queue_position is not None:
+            queue = b"x-multillama-queue-ms: %d\r\nx-multillama-queue-position: %d"
+            queue %= (int(story.queue_s * 1000), story.queue_position)
+            notes = notes + b"\r\n" + queue if notes else queue
+        return notes
 
     def check(self) -> None:
         """Looks whether there is still something to do.
@@ -222,54 +280,52 @@ class Exchange:
 
     def open(self, target: Target, snapshot: Snapshot) -> Attempt:
         """Makes the next attempt."""
-        if self.attempt is not None and self.attempt.error is not None:
-            self._tried += (f"{self.attempt.endpoint}: {self.attempt.error.kind}",)
-        self._attempts += 1
+        last = self.attempt
+        if last is not None and last.why is not None:
+            self._tried += (f"{last.endpoint}: {last.why}",)
+        self.attempts += 1
+        begun = self.request.started if last is None else self.server.now()
         endpoint = target.endpoint
         endpoint.state.requests += 1
         timeouts = endpoint.timeouts or snapshot.timeouts
-        self.attempt = Attempt(self.caller, self.server.pool, endpoint, timeouts)
-        return self.attempt
+        attempt = self.attempt = Attempt(self.relay, self.server.pool, endpoint, timeouts)
+        attempt.target = target
+        attempt.begun_at = begun
+        breaker = endpoint.state.breaker
+        if breaker is not None:
+            attempt.is_probe = breaker.begin_probe(target.model, begun)
+        return attempt
 
-    def launch(self, attempt: Attempt, head: bytes, body: bytes | None) -> None:
-        """Starts an attempt."""
-        attempt.start(
-            head, body, dialect=self.operation.dialect, exchange_id=self.id, on_over=self.wake
-        )
-
-    def should_try_next(self, attempt: Attempt, *, replayable: bool) -> bool:
-        """Takes note of an attempt that is over, and says whether the next target may be tried."""
+    def note(self, attempt: Attempt) -> None:
+        """Takes note of how an attempt went, for the state of its endpoint."""
         state, error = attempt.target_endpoint.state, attempt.error
-        if attempt.is_committed:
-            state.on_answer((attempt.first_byte_at - self.request.started) * 1000)
-            if attempt.status >= 400:
-                state.on_status(attempt.status, at=self.request.at)
-        if error is None:
-            return False
-        state.on_failure(error.text, at=self.request.at, reached=error.failure.has_reached)
-        return may_try_next(error, committed=attempt.is_committed, replayable=replayable)
-
-    def settle(self) -> None:
-        """After the last attempt: raises its failure, if it has one."""
-        if self.attempt is not None and self.attempt.error is not None:
-            raise self.attempt.error
+        if attempt.status >= 400:
+            # Not its time to the first byte: who refuses is quick, and would draw more.
+            state.is_up = True
+            state.on_status(attempt.status, at=self.request.at)
+        elif attempt.status:
+            state.on_answer((attempt.first_byte_at - attempt.begun_at) * 1000)
+        if error is not None:
+            reached = error.failure.has_reached
+            state.on_failure(error.text, at=self.request.at, reached=reached)
 
     # --- the end -----------------------------------------------------------------------------
 
     def _finish(self, error: GatewayError | None) -> None:
         """Answers a failure that nobody has answered, then writes the one record."""
-        attempt = self.attempt
-        if attempt is not None:
-            if not attempt.is_over:
-                if attempt.is_committed and error is not None and error.kind != "client_gone":
-                    attempt.break_off(error)
-                attempt.cancel()
-            if attempt.is_committed:
-                if error is not None and error.kind == "client_gone":
-                    error = None if says_it_is_over(b"".join(attempt.ending)) else error
-                self._record(error, attempt)
-                self.caller.on_exchange_over(must_close=attempt.must_close)
-                return
+        self._stop_attempts()
+        if self.watched != NEVER:
+            self.server.timers.forget(self)
+        relay = self.relay
+        if relay.is_begun:
+            if error is not None and error.kind == "client_gone":
+                error = None if says_it_is_over(b"".join(relay.ending)) else error
+            elif error is not None:
+                relay.break_off(error)
+            self._record(error, relay)
+            self.body = b""
+            self.caller.on_exchange_over(must_close=relay.must_close)
+            return
         body = b""
         status = 499
         if error is not None and error.kind != "client_gone":
@@ -277,6 +333,12 @@ class Exchange:
             body = error_body(error, self.operation.dialect)
             lines = b"x-request-id: %b\r\n" % self.id.encode()
             lines += _LINES.get(error.kind, b"")
+            if error.failure.retry_after_s is not None:
+                lines += b"retry-after: %d\r\n" % error.failure.retry_after_s
+            if notes := self.notes():
+                lines += notes + b"\r\n"
+            if self.attempts > 1:
+                lines += SHOULD_NOT_RETRY
             self.caller.answer(status, body, lines)
         self._record(error, None, status=status, own_bytes=len(body))
         self.body = b""
@@ -285,12 +347,12 @@ class Exchange:
     def _record(
         self,
         error: GatewayError | None,
-        answered: Attempt | None,
+        answered: Relay | None,
         *,
         status: int = 0,
         own_bytes: int = 0,
     ) -> None:
-        """Writes the record; `answered` is the attempt whose answer the client got, if any."""
+        """Writes the record; `answered` is what the client got of an answer, if any."""
         request, model, attempt = self.request, self.model, self.attempt
         started = request.started
         record = Record(
@@ -309,13 +371,14 @@ class Exchange:
             total_ms=int((self.server.now() - started) * 1e6) / 1000,
             request_bytes=request.received_bytes,
             response_bytes=own_bytes,
-            attempts=self._attempts,
+            attempts=self.attempts,
             tried=self._tried,
         )
         if answered is not None:
             usage = read_usage(answered.opening, b"".join(answered.ending))
             into, out = usage.input_tokens, usage.output_tokens
-            answered.target_endpoint.state.on_usage(into, out)
+            if attempt is not None:
+                attempt.target_endpoint.state.on_usage(into, out)
             record.input_tokens, record.output_tokens = into, out
             record.first_byte_ms = int((answered.first_byte_at - started) * 1e6) / 1000
             record.status = answered.status
@@ -324,6 +387,9 @@ class Exchange:
         if error is not None:
             record.outcome = outcome_of(error, committed=answered is not None)
             record.error, record.error_text = error.kind, error.text
+        if self._story is not None or (self.plan is not None and len(self.plan.targets) > 1):
+            self.story.plan = self.plan
+            self.server.on_story(record, self.story)
         self.server.on_record(record)
 
 

@@ -4,16 +4,19 @@ Also serves what is no operation: built-in answers itself, everything else by ha
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final
 
+from multillama.core.budget import RetryBudget
 from multillama.core.missing import gemini_call, is_gemini_call, missing, wrong_method
 from multillama.core.operations import BY_PATH
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
-from multillama.core.snapshot import Snapshot
+from multillama.core.snapshot import Snapshot, Target
+from multillama.core.strategies import Live
 from multillama.dataplane.builtin import (
     SUPPORTED,
     Answer,
@@ -25,6 +28,7 @@ from multillama.dataplane.builtin import (
 from multillama.dataplane.downstream import LINGER_S, Downstream
 from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.pool import Pool
+from multillama.dataplane.story import Story
 from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
 from multillama.wire.heads import Head, HeadMemo
@@ -50,8 +54,9 @@ class Listener:
         id_prefix: str,
         on_record: Callable[[Record], None],
         hand_over: HandOver,
+        dice: Callable[[], float] = random.random,
     ) -> None:
-        """Takes its parts; `id_prefix` makes request ids unique among processes."""
+        """Takes its parts; `id_prefix` makes request ids unique among processes, `dice` give 0 up to 1, exclusive."""
         self.snapshot = snapshot
         self.pool = pool
         self.timers = timers
@@ -59,6 +64,11 @@ class Listener:
         self.now = time.monotonic
         self.clock = time.time
         self.on_record = on_record
+        self.random = dice
+        self.budget = RetryBudget()
+        self.live = Live(self.random, self._left_alone)
+        self.on_story: Callable[[Record, Story], None] = _forget
+        """Told of each exchange that was more than one plain attempt, beside its record."""
         self.on_crash: Callable[[BaseException], None] = _reraise
         self.connections: set[Downstream] = set()
         self.memo = HeadMemo()
@@ -74,6 +84,10 @@ class Listener:
         self._date = b""
         self._date_s = 0
         self._servers: list[asyncio.Server] = []
+
+    def _left_alone(self, target: Target) -> str | None:
+        breaker = target.endpoint.state.breaker
+        return None if breaker is None else breaker.blocked(target.model, self.now())
 
     async def listen(self, sockets: list) -> None:  # type: ignore[type-arg]
         """Accepts connections on bound sockets."""
@@ -239,6 +253,10 @@ def _cut(connection: Downstream) -> int:
     if not connection.is_ending:
         connection.close()
     return cut
+
+
+def _forget(record: Record, story: Story) -> None:
+    """Is what happens with stories where nobody explains them."""
 
 
 def _reraise(error: BaseException) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from multillama.core.retry import may_try_next
 from multillama.core.routing import plan_targets
 from multillama.core.snapshot import Target
+from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.outgoing import opening_lines
-from multillama.dataplane.relay import LAST_CHUNK, Attempt
+from multillama.dataplane.relay import LAST_CHUNK
 from multillama.errors import GatewayError
 from multillama.wire.multipart import ModelFinder, boundary_of, replace_model
 
@@ -40,7 +42,9 @@ async def serve_upload(exchange: "Exchange") -> None:
         if target.rename is not None:
             name = msgspec.json.decode(target.rename, type=str).encode()
             first = replace_model(opening, boundary, name)
-        exchange.launch(attempt, _head(exchange, target, len(first) - len(opening)), None)
+        attempt.is_judged = False
+        head = _head(exchange, target, len(first) - len(opening))
+        attempt.start(head, None, on_over=exchange.wake)
         while not (attempt.is_over or attempt.is_sent):
             await exchange.pause()
         if attempt.is_sent:
@@ -48,9 +52,14 @@ async def serve_upload(exchange: "Exchange") -> None:
             await _send(exchange, attempt, first)
         while not attempt.is_over:
             await exchange.pause()
-        if not exchange.should_try_next(attempt, replayable=not attempt.is_sent):
-            break
-    exchange.settle()
+        exchange.note(attempt)
+        error = attempt.error
+        if error is None:
+            return
+        if not may_try_next(error, committed=attempt.has_begun, replayable=not attempt.is_sent):
+            raise error
+    if exchange.attempt is not None and exchange.attempt.error is not None:
+        raise exchange.attempt.error
 
 
 async def _read_until_model(exchange: "Exchange", boundary: bytes, limit_bytes: int) -> bytes:

@@ -1,0 +1,288 @@
+"""One attempt: a request goes to one target, and its answer goes to the relay, unless it is a failure.
+
+An answer that may be a failure (an error status, a stream before its first event, an empty body) is held back until it
+is clear what it is: then it begins, or it stays here as the cause why another target may be tried. Whatever came last
+can be let go after all, as the endpoint sent it.
+
+HOT: `on_data` runs for every segment of every answer.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, Protocol
+
+from multillama.core.causes import cause_of_first_event, cause_of_status, is_keep_alive
+from multillama.core.snapshot import Endpoint, Target, Timeouts
+from multillama.dataplane.pool import Connecting, Pool
+from multillama.dataplane.relay import Relay, is_coded
+from multillama.dataplane.upstream import Upstream
+from multillama.errors import GatewayError
+from multillama.wire.answers import AnswerHead
+from multillama.wire.events import BLANK_LINES, WholeEvents
+
+HELD_BYTES: Final = 64 * 1024
+"""An answer that may be a failure is held back up to this size; a longer one goes to the client."""
+
+
+class Stitch(Protocol):
+    """Turns whole events of a continuation into what the client must still get."""
+
+    def __call__(self, data: bytes, *, is_last: bool) -> bytes:
+        """Raises GatewayError, with half a sentence as its text, for what is no continuation."""
+
+
+class Attempt:
+    """One try of one target."""
+
+    # Defaults stand on the class: attributes set one by one would cost every exchange a microsecond.
+    upstream: Upstream | None = None
+    status: int = 0
+    """The endpoint's, once its head is here."""
+    is_sent: bool = False
+    """True once bytes of the request may have reached the endpoint."""
+    has_begun: bool = False
+    """True once its answer is what the client sees."""
+    is_over: bool = False
+    error: GatewayError | None = None
+    """Why there is no whole answer."""
+    cause: str | None = None
+    """Why the answer that is held back counts as a failure: a row of `core/causes.py`."""
+    first_byte_at: float = 0.0
+    """On the monotonic clock, once its head, or for a stream its first event, is here."""
+    target: Target
+    begun_at: float = 0.0
+    is_probe: bool = False
+    """True if others wait for its news."""
+    role: str = "first"
+    """Which try it is, for `Tried.role`."""
+    notes: bytes = b""
+    """Further header lines for the client."""
+    is_judged: bool = True
+    """False where nothing can be tried again, so that nothing need be held back."""
+    needs_event: bool = False
+    """True if comments before the first event must not begin the answer: its time is watched."""
+    rival: "Attempt | None" = None
+    """Another attempt for the same answer: the first to begin ends the other."""
+    stitch: "Stitch | None" = None
+    held_head: AnswerHead | None = None
+    held: bytes = b""
+    _connecting: Connecting | None = None
+    _is_retry: bool = False
+    _is_started: bool = False
+    _events: WholeEvents | None = None
+
+    def __init__(self, relay: Relay, pool: Pool, endpoint: Endpoint, timeouts: Timeouts) -> None:
+        self._relay = relay
+        self._pool = pool
+        self._origin = pool.origin_of(endpoint, timeouts)
+        self.target_endpoint = endpoint
+        self.endpoint = endpoint.name
+        self._on_over: Callable[[], None] = _nothing
+
+    @property
+    def why(self) -> str | None:
+        """Why it failed, in one word; None if it did not."""
+        return self.error.kind if self.error is not None else self.cause
+
+    # --- the exchange ------------------------------------------------------------------------
+
+    def start(self, head: bytes, body: bytes | None, *, on_over: Callable[[], None]) -> None:
+        """Begins.
+
+        Args:
+            head: The whole request head for the endpoint.
+            body: The whole body; None when it follows by `send_body` after `is_sent`.
+            on_over: Called when the attempt is over, or for an upload when `is_sent` has changed.
+        """
+        self._request_head = head
+        self._request_body = body
+        self._on_over = on_over
+        self._is_started = True
+        self.target_endpoint.state.in_flight += 1
+        # An upload cannot be repeated, so it never meets a connection that might have died in the pool.
+        upstream = self._origin.take() if body is not None else None
+        if upstream is None:
+            self._connect()
+        else:
+            self._send(upstream)
+
+    def _connect(self) -> None:
+        self._connecting = self._pool.connect(
+            self._origin, self.target_endpoint, self._on_connected, self.fail
+        )
+
+    def _on_connected(self, upstream: Upstream) -> None:
+        self._connecting = None
+        self._send(upstream)
+
+    def _send(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        self.is_sent = True
+        upstream.send(self._request_head, self._request_body, self)
+        if self._request_body is None:
+            self._on_over()
+
+    def cancel(self) -> None:
+        """Stops it: the client is gone, or another try has won."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self.upstream is not None:
+            self.upstream.abort()
+        self._end()
+
+    def stop(self) -> None:
+        """Cancels it before it could tell anything of its target."""
+        breaker = self.target_endpoint.state.breaker
+        if self.is_probe and breaker is not None and not self.status:
+            breaker.on_no_news(self.target.model)
+        self.cancel()
+
+    def give_up(self, error: GatewayError) -> None:
+        """Stops it with a failure of its endpoint."""
+        self.error = error
+        self.held_head = None
+        self.cancel()
+
+    def pause(self) -> None:
+        """Stops reading the answer."""
+        if self.upstream is not None and self.has_begun:
+            self.upstream.pause()
+
+    def resume(self) -> None:
+        """Goes on reading the answer."""
+        if self.upstream is not None and self.has_begun and not self.is_over:
+            self.upstream.resume()
+
+    # --- the answer --------------------------------------------------------------------------
+
+    def on_head(self, head: AnswerHead) -> None:
+        self._request_head = self._request_body = b""  # a long stream need not hold its prompt
+        self.status = head.status
+        self.first_byte_at = monotonic()
+        if head.is_event_stream and head.length is None and not is_coded(head.lines):
+            self._events = WholeEvents()
+        if self.is_judged and (
+            head.status >= 400 or head.is_event_stream or head.length == 0 or self._relay.is_begun
+        ):
+            self.held_head = head
+        else:
+            self._begin(head)
+
+    def _begin(self, head: AnswerHead) -> None:
+        self.has_begun = True
+        rival, self.rival = self.rival, None
+        if rival is not None:
+            rival.rival = None
+            rival.cancel()
+        if not self._relay.is_begun:
+            self._relay.begin(head, self.endpoint, at=self.first_byte_at, notes=self.notes)
+
+    def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
+        data = b""
+        if parts:
+            data = parts.pop() if len(parts) == 1 else _take_all(parts)
+        events = self._events
+        if events is not None and (events.half or not data.endswith(BLANK_LINES)):
+            data = events.rest() + data if is_last else events.take(data)
+        if self.held_head is not None:
+            self._weigh(self.held_head, data, is_last=is_last)
+            return
+        self._forward(data, is_last=is_last)
+
+    def _forward(self, data: bytes, *, is_last: bool) -> None:
+        if self.stitch is not None:
+            try:
+                data = self.stitch(data, is_last=is_last)
+            except GatewayError as error:
+                text = f"The endpoint {self.endpoint} {error.text}."
+                self.give_up(GatewayError(error.kind, text, endpoint=self.endpoint))
+                return
+        self._relay.pass_on(data, is_last=is_last)
+        if is_last:
+            self._end()
+
+    def _weigh(self, head: AnswerHead, data: bytes, *, is_last: bool) -> None:
+        """Looks whether what is held back is a failure, or an answer after all."""
+        held = self.held = self.held + data
+        if not is_last and not self._is_clear(head, held):
+            return
+        if len(held) <= HELD_BYTES:
+            self.cause = self._cause(head, held)
+        if self.cause is None:
+            self.held_head, self.held = None, b""
+            self.first_byte_at = monotonic()
+            self._begin(head)
+            self._forward(held, is_last=is_last)
+            return
+        if not is_last and self.upstream is not None:
+            self.upstream.abort()
+        self._end()
+
+    def _is_clear(self, head: AnswerHead, held: bytes) -> bool:
+        """Says whether it can be told what this answer is, before its end."""
+        if len(held) > HELD_BYTES:
+            return True
+        if head.status >= 400 or not head.is_event_stream:
+            return False
+        return bool(held) and not (self.needs_event and is_keep_alive(held))
+
+    def _cause(self, head: AnswerHead, held: bytes) -> str | None:
+        if head.status >= 400:
+            return cause_of_status(head.status, held)
+        if not held:
+            return "empty" if head.status == 200 else None
+        if head.is_event_stream:
+            return cause_of_first_event(held)
+        return "malformed" if self._relay.is_begun else None
+
+    def let_go(self) -> None:
+        """Gives the client what was held back: nothing better will come."""
+        head = self.held_head
+        if head is None or self._relay.is_begun:
+            return
+        self.held_head = None
+        self._begin(head)
+        self._relay.pass_on(self.held, is_last=True)
+
+    def on_lost(self, error: GatewayError, *, reusable_socket_died: bool) -> None:
+        if reusable_socket_died and not self._is_retry and error.kind == "endpoint_closed":
+            # The endpoint closed an idle connection while our request was on its way: nothing was answered.
+            self._is_retry = True
+            self.upstream = None
+            self._connect()
+            return
+        self.held_head = None
+        self.fail(error)
+
+    def on_writable(self) -> None:
+        self._on_over()
+
+    def fail(self, error: GatewayError) -> None:
+        """Ends it with a failure."""
+        self.error = error
+        self._connecting = None
+        self._end()
+
+    def _end(self) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        self.upstream = None
+        if self._is_started:
+            state = self.target_endpoint.state
+            state.in_flight -= 1
+            if state.on_free is not None:
+                state.on_free()
+        # Letting go of the exchange here breaks the circle, so that it is freed without the garbage collector.
+        on_over, self._on_over = self._on_over, _nothing
+        on_over()
+
+
+def _take_all(parts: list[bytes]) -> bytes:
+    data = b"".join(parts)
+    parts.clear()
+    return data
+
+
+def _nothing() -> None:
+    """Is called before `start` has named anybody."""

@@ -1,0 +1,363 @@
+"""The attempts of one exchange with a JSON body: which target, when again, when another, when to give up.
+
+The plain case, one attempt that succeeds, is the first function. What goes beyond it is `Attempts`.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from multillama.core.breaker import Breaker, News
+from multillama.core.causes import CAUSES, cause_of_error
+from multillama.core.hedge import FirstBytes, hedge_after_s
+from multillama.core.plan import Plan
+from multillama.core.policy import DEFAULT_POLICY, Policy
+from multillama.core.retry import SHOULD_NOT_RETRY, Action, Failed, Step, decide, out_of_time
+from multillama.core.retry_after import retry_after_s
+from multillama.core.routing import make_plan
+from multillama.core.snapshot import Snapshot, Target
+from multillama.dataplane.attempt import Attempt, Stitch
+from multillama.dataplane.outgoing import opening_lines
+from multillama.dataplane.places import give_back, has_place, wait_for_place
+from multillama.dataplane.resuming import continue_elsewhere
+from multillama.dataplane.story import tried
+from multillama.dataplane.timers import NEVER
+from multillama.errors import GatewayError
+from multillama.wire.peek import replace_member
+
+if TYPE_CHECKING:
+    from multillama.dataplane.exchange import Exchange
+
+SHOWN_BYTES: Final = 300
+"""How much of an endpoint's error is repeated where its answer cannot be passed on."""
+
+
+async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
+    """Tries targets until the client has an answer.
+
+    Raises:
+        GatewayError: The failure that the client must be told.
+    """
+    server, request = exchange.server, exchange.request
+    server.budget.on_request(request.started)
+    plan = exchange.plan = make_plan(
+        snapshot,
+        exchange.model or "",
+        server.live,
+        body=exchange.body,
+        operation=exchange.operation,
+        wishes=request.head.wishes,
+    )
+    policy, target = plan.policy, plan.targets[0]
+    if exchange.stream and may_resume(plan):
+        exchange.relay.kept = []
+        exchange.keeps_body = True
+    attempt: Attempt | None = None
+    if (policy is DEFAULT_POLICY or is_plain(policy)) and has_place(target.endpoint):
+        attempt = exchange.open(target, snapshot)
+        launch(exchange, attempt, target, exchange.body)
+        while not attempt.is_over:
+            await exchange.pause()
+        if attempt.error is None and attempt.cause is None:
+            exchange.note(attempt)
+            on_success(exchange, attempt, plan)
+            return
+    await Attempts(exchange, plan, snapshot).run(attempt)
+
+
+def is_plain(policy: Policy) -> bool:
+    """Says whether an attempt that succeeds needs no watching."""
+    return policy.first_token_s is None and policy.deadline_s is None and not policy.hedge
+
+
+def may_resume(plan: Plan) -> bool:
+    """Says whether a cut stream is to be continued: as the policy has it, or between local endpoints."""
+    resume = plan.policy.resume
+    if resume is not None:
+        return resume
+    targets = plan.targets + plan.paused
+    return len(targets) > 1 and all(target.endpoint.is_local for target in targets)
+
+
+def on_success(exchange: "Exchange", attempt: Attempt, plan: Plan) -> None:
+    """Takes note of an answer, for the plans to come."""
+    state = attempt.target.endpoint.state
+    if state.breaker is not None:
+        state.breaker.on_success(
+            News(attempt.target.model, attempt.begun_at, exchange.server.now())
+        )
+    if plan.blocks:
+        exchange.server.live.affinity.remember(plan.blocks, attempt.target)
+
+
+def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
+    """Sends the request on its way."""
+    if target.rename is not None:
+        body = replace_member(body, "model", target.rename)
+    head = opening_lines(exchange.request.head, exchange.operation, target.endpoint)
+    framing = b"content-length: %d\r\n\r\n" % len(body)
+    attempt.start(head + framing, body, on_over=exchange.wake)
+
+
+class Attempts:
+    """All attempts of one exchange that is not plain, or not plain any more."""
+
+    def __init__(self, exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> None:
+        self.exchange = exchange
+        self._server = exchange.server
+        self.story = exchange.story
+        self.plan = plan
+        self.targets = plan.targets + plan.paused
+        """In the order in which they are tried."""
+        self._snapshot = snapshot
+        self._policy = plan.policy
+        self._started = exchange.request.started
+        self._at = 0
+        """Which target is tried."""
+        self._tries_here = 0
+        self._reached = 0
+        """Attempts that reached an endpoint."""
+        limit_s = self._policy.deadline_s
+        self._deadline = NEVER if limit_s is None else self._started + limit_s
+        self._rival: Attempt | None = None
+
+    async def run(self, attempt: Attempt | None) -> None:
+        """Goes on after a first attempt that has failed, or begins.
+
+        Raises:
+            GatewayError: The failure that the client must be told.
+        """
+        role = "first"
+        while True:
+            if attempt is None:
+                attempt = await self.watch(self.begin(await self._place(role), role))
+            cause = self.note(attempt)
+            if cause is None:
+                on_success(self.exchange, attempt, self.plan)
+                return
+            if attempt.has_begun:
+                await continue_elsewhere(self, attempt)
+                return
+            action = self._decide(attempt, cause)
+            self.story.attempts[-1].then = action.why
+            if action.step is Step.STOP:
+                self._give_up(attempt)
+                return
+            if action.step is Step.SAME:
+                role = "same"
+                await self._rest(action.wait_s)
+            else:
+                role = "next"
+                self._at = self._next_at()
+                self._tries_here = 0
+            attempt = None
+
+    # --- one attempt -------------------------------------------------------------------------
+
+    async def _place(self, role: str) -> Target:
+        """Returns the target to try, once it has a place for us: the same, or the first one from here on."""
+        end = self._at + 1 if role == "same" else len(self.targets)
+        target = await self.place_among(list(self.targets[self._at : end]))
+        self._at = self.targets.index(target)
+        return target
+
+    async def place_among(self, targets: list[Target]) -> Target:
+        """Returns the first of these that has a place, or the first that gets one; an attempt must begin at once."""
+        first = targets[0]
+        if has_place(first.endpoint):
+            return first
+        for other in targets:
+            if has_place(other.endpoint) and self.blocked(other) is None:
+                return other
+        target = await wait_for_place(
+            self.exchange, targets, self._policy.queue, until=self._deadline
+        )
+        give_back(target.endpoint)  # the attempt that begins now counts itself
+        return target
+
+    def begin(
+        self, target: Target, role: str, *, body: bytes | None = None, stitch: Stitch | None = None
+    ) -> Attempt:
+        """Begins an attempt, with the client's body unless it is given another."""
+        attempt = self.exchange.open(target, self._snapshot)
+        attempt.role = role
+        attempt.stitch = stitch
+        attempt.needs_event = self._policy.first_token_s is not None
+        attempt.notes = self.exchange.notes()
+        self._tries_here += 1
+        launch(self.exchange, attempt, target, self.exchange.body if body is None else body)
+        return attempt
+
+    async def watch(self, attempt: Attempt) -> Attempt:
+        """Waits until an attempt is over; returns it, or the rival that has won."""
+        begun = self._now()
+        token_due = begun + (self._policy.first_token_s or NEVER)
+        hedge_due = begun + self._hedge_after(attempt)
+        while not attempt.is_over or self._rival is not None:
+            attempt = self._settle_race(attempt)
+            if attempt.is_over:
+                break
+            now = self._now()
+            if attempt.has_begun:
+                await self.exchange.pause()
+                continue
+            if now >= self._deadline:
+                raise out_of_time(self._policy.deadline_s or 0.0)
+            if now >= token_due:
+                self._abandon(attempt)
+                continue
+            if now >= hedge_due:
+                hedge_due = NEVER
+                self._race(attempt)
+            await self.exchange.pause_until(min(self._deadline, token_due, hedge_due))
+        return attempt
+
+    def _abandon(self, attempt: Attempt) -> None:
+        """Ends what has not begun to answer in time, and its rival, too."""
+        seconds = self._policy.first_token_s or 0.0
+        name = attempt.endpoint
+        text = f"The endpoint {name} sent no first event within {seconds:g} s."
+        attempt.give_up(GatewayError("first_token_timeout", text, endpoint=name))
+
+    # --- two at one time ---------------------------------------------------------------------
+
+    def _hedge_after(self, attempt: Attempt) -> float:
+        if not self._policy.hedge or self._at + 1 >= len(self.targets):
+            return NEVER
+        known = attempt.target.endpoint.state.first_bytes
+        samples = known.get(attempt.target.model) if known is not None else None
+        after_s = hedge_after_s(samples, left_s=self._deadline - self._now())
+        return NEVER if after_s is None else after_s
+
+    def _race(self, attempt: Attempt) -> None:
+        """Lets a second target join, if there is one that may and the budget allows it."""
+        for target in self.targets[self._at + 1 :]:
+            if has_place(target.endpoint) and self.blocked(target) is None:
+                break
+        else:
+            return
+        if not self._server.budget.take(self._policy.retry, self._now()):
+            return
+        tries_here = self._tries_here
+        rival = self.begin(target, "hedge")
+        self._tries_here = tries_here
+        if not rival.is_over:
+            rival.rival, attempt.rival = attempt, rival
+        self._rival = rival
+
+    def _settle_race(self, attempt: Attempt) -> Attempt:
+        """Looks who is ahead; returns the attempt to go on with."""
+        rival = self._rival
+        if rival is None:
+            return attempt
+        if rival.has_begun or (attempt.is_over and not attempt.has_begun):
+            attempt, rival = rival, attempt
+        elif not rival.is_over:
+            return attempt
+        self._rival = None
+        attempt.rival = rival.rival = None
+        self.note(rival)
+        self.story.attempts[-1].then = "lost the race" if attempt.has_begun else "the other goes on"
+        self.exchange.attempt = attempt
+        self._at = self.targets.index(attempt.target)
+        return attempt
+
+    # --- after it ----------------------------------------------------------------------------
+
+    def note(self, attempt: Attempt) -> str | None:
+        """Takes note of an attempt that is over; returns why it failed."""
+        exchange, now = self.exchange, self._now()
+        exchange.note(attempt)
+        row = tried(attempt, started=self._started, now=now)
+        self.story.attempts.append(row)
+        cause = attempt.cause
+        if cause is None and attempt.error is not None:
+            cause = cause_of_error(attempt.error)
+        state = attempt.target.endpoint.state
+        if cause is None:
+            if self._policy.hedge and attempt.first_byte_at:
+                self._measure(attempt)
+            return None
+        row.cause = cause
+        self._reached += CAUSES[cause].reached
+        state.need_breaker().on_failure(
+            News(attempt.target.model, attempt.begun_at, now),
+            cause,
+            self._policy.breaker,
+            random=self._server.random(),
+            retry_after_s=self._asked_s(attempt),
+        )
+        return cause
+
+    def _measure(self, attempt: Attempt) -> None:
+        state, model = attempt.target.endpoint.state, attempt.target.model
+        if state.first_bytes is None:
+            state.first_bytes = {}
+        state.first_bytes.setdefault(model, FirstBytes()).add(
+            attempt.first_byte_at - attempt.begun_at
+        )
+
+    def _decide(self, attempt: Attempt, cause: str) -> Action:
+        left_s = None if self._deadline == NEVER else self._deadline - self._now()
+        failed = Failed(
+            cause,
+            attempts=self._reached,
+            tries_here=max(self._tries_here, 1),
+            has_next=self._next_at() > self._at,
+            retry_after_s=self._asked_s(attempt),
+            left_s=left_s,
+            is_committed=attempt.has_begun,
+        )
+        return decide(
+            failed,
+            self._policy.retry,
+            self._server.budget,
+            now=self._now(),
+            random=self._server.random(),
+        )
+
+    def _next_at(self) -> int:
+        """Returns the place of the next target that is not left alone, or of the next; ours if there is none."""
+        targets = self.targets
+        later = range(self._at + 1, len(targets))
+        for at in later:
+            if self.blocked(targets[at]) is None:
+                return at
+        return later.start if later else self._at
+
+    async def _rest(self, seconds: float) -> None:
+        until = self._now() + seconds
+        while self._now() < until:
+            await self.exchange.pause_until(until)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """Lets the client have the last failure as it came.
+
+        Raises:
+            GatewayError: There is no answer to let go, or it is too late for it.
+        """
+        name = attempt.endpoint
+        if attempt.error is not None:
+            raise attempt.error
+        if attempt.cause == "empty":
+            text = f"The endpoint {name} answered 200 with nothing in it."
+            raise GatewayError("endpoint_empty", text, endpoint=name)
+        if self.exchange.relay.is_begun:
+            said = attempt.held[:SHOWN_BYTES].decode("utf-8", "replace")
+            text = f"The endpoint {name} answered {attempt.status}: {said}"
+            raise GatewayError("endpoint_failed", text, endpoint=name)
+        attempt.notes = self.exchange.notes()
+        if self.exchange.attempts > 1:
+            attempt.notes = (attempt.notes + b"\r\n" + SHOULD_NOT_RETRY.rstrip()).lstrip()
+        attempt.let_go()
+
+    def _asked_s(self, attempt: Attempt) -> float | None:
+        head = attempt.held_head
+        if head is None or head.status < 400:
+            return None
+        return retry_after_s(head.lines, attempt.held, self.exchange.request.at)
+
+    def blocked(self, target: Target) -> str | None:
+        breaker: Breaker | None = target.endpoint.state.breaker
+        return None if breaker is None else breaker.blocked(target.model, self._now())
+
+    def _now(self) -> float:
+        return self._server.now()

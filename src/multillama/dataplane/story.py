@@ -1,0 +1,81 @@
+"""What happened to one exchange beyond a plain attempt: made when something does, read by `multillama explain`."""
+
+from typing import TYPE_CHECKING
+
+from multillama.core.decision import Decision, Tried
+from multillama.core.plan import Plan
+from multillama.core.record import Record
+
+if TYPE_CHECKING:
+    from multillama.dataplane.attempt import Attempt
+
+
+class Story:
+    """The plan of an exchange, its attempts, and how long it waited."""
+
+    # Defaults stand on the class: most exchanges change none of them.
+    plan: Plan | None = None
+    queue_s: float = 0.0
+    queue_position: int | None = None
+    edits: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.attempts: list[Tried] = []
+
+    def on_queue(self, position: int) -> None:
+        """Takes note of a wait, and of how many are before it."""
+        if self.queue_position is None:
+            self.queue_position = position
+
+    def tell(self, record: Record) -> Decision:
+        """Makes the decision record; plain exchanges have their one attempt from the record itself."""
+        plan = self.plan
+        attempts = self.attempts
+        if not attempts and record.endpoint is not None:
+            attempts = [_only(record)]
+        return Decision(
+            id=record.id,
+            at=record.at,
+            operation=record.operation,
+            model=record.model,
+            strategy=plan.strategy if plan is not None else None,
+            considered=plan.considered if plan is not None else (),
+            attempts=attempts,
+            queue_ms=int(self.queue_s * 1e6) / 1000,
+            queue_position=self.queue_position,
+            edits=self.edits,
+            cause=record.error,
+            text=record.error_text,
+        )
+
+
+def _only(record: Record) -> Tried:
+    return Tried(
+        endpoint=record.endpoint or "",
+        begun_ms=0.0,
+        first_byte_ms=record.first_byte_ms,
+        over_ms=record.total_ms,
+        status=record.status if record.first_byte_ms is not None else None,
+        cause=record.error,
+        text=record.error_text,
+        answer_bytes=record.response_bytes,
+    )
+
+
+def tried(attempt: "Attempt", *, started: float, now: float) -> Tried:
+    """Makes the row of an attempt that is over; times are on the monotonic clock."""
+    first_byte = attempt.first_byte_at
+    return Tried(
+        endpoint=attempt.endpoint,
+        role=attempt.role,
+        begun_ms=_ms(attempt.begun_at - started),
+        first_byte_ms=_ms(first_byte - started) if first_byte else None,
+        over_ms=_ms(now - started),
+        status=attempt.status or None,
+        cause=attempt.cause or (attempt.error.kind if attempt.error is not None else None),
+        text=attempt.error.text if attempt.error is not None else None,
+    )
+
+
+def _ms(seconds: float) -> float:
+    return int(seconds * 1e6) / 1000
