@@ -168,7 +168,8 @@ class World:
         self.extra: dict[str, Any] = {}
         is_local = local or (True,) * endpoints
         self.endpoints = [
-            endpoint(f"e{at}", is_local=is_local[at], provider="llama.cpp", **facts) for at in range(endpoints)
+            endpoint(f"e{at}", is_local=is_local[at], provider="llama.cpp", **facts)
+            for at in range(endpoints)
         ]
         self.servers = [
             Server(here, self.loop, random.Random(f"{seed} {here.name}")) for here in self.endpoints

@@ -13,6 +13,8 @@ from typing import Final, Protocol
 
 from multillama.core.causes import cause_of_first_event, cause_of_status, is_keep_alive
 from multillama.core.snapshot import Endpoint, Target, Timeouts
+from multillama.core.sound import sound_part
+from multillama.core.usage import says_it_is_over
 from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.relay import Relay, is_coded
 from multillama.dataplane.upstream import Upstream
@@ -190,16 +192,37 @@ class Attempt:
         self._forward(data, is_last=is_last)
 
     def _forward(self, data: bytes, *, is_last: bool) -> None:
-        if self.stitch is not None:
-            try:
-                data = self.stitch(data, is_last=is_last)
-            except GatewayError as error:
-                text = f"The endpoint {self.endpoint} {error.text}."
-                self.give_up(GatewayError(error.kind, text, endpoint=self.endpoint))
+        relay = self._relay
+        if self.stitch is not None or relay.kept is not None:
+            data, fault = self._inspect(data, is_last=is_last)
+            if fault is not None:
+                if data:
+                    relay.pass_on(data, is_last=False)
+                self.give_up(fault)
                 return
-        self._relay.pass_on(data, is_last=is_last)
+        relay.pass_on(data, is_last=is_last)
         if is_last:
             self._end()
+
+    def _inspect(self, data: bytes, *, is_last: bool) -> tuple[bytes, GatewayError | None]:
+        """Finds what must not reach a client whose stream can be continued; what is left of it is held."""
+        if self.stitch is not None:
+            try:
+                return self.stitch(data, is_last=is_last), None
+            except GatewayError as error:
+                return b"", self._fault(error.kind, error.text)
+        sound, what = sound_part(data)
+        if what is not None:
+            self.held = data[len(sound) :]
+            return sound, self._fault("endpoint_malformed", what)
+        if is_last and not says_it_is_over(b"".join(self._relay.ending[-2:]) + data):
+            what = "ended its answer before the last event"
+            return data, self._fault("endpoint_truncated", what)
+        return data, None
+
+    def _fault(self, kind: str, what: str) -> GatewayError:
+        text = f"The endpoint {self.endpoint} {what}."
+        return GatewayError(kind, text, endpoint=self.endpoint)
 
     def _weigh(self, head: AnswerHead, data: bytes, *, is_last: bool) -> None:
         """Looks whether what is held back is a failure, or an answer after all."""

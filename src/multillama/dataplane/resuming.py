@@ -39,6 +39,9 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
         able, reason = _candidates(attempts, partial, tried, resumes)
         if not able or len(tried) > MAX_TRIES:
             attempts.story.attempts[-1].then = f"was not continued: {reason}"
+            if broken.held:  # its own words for what went wrong
+                exchange.relay.pass_on(broken.held, is_last=True)
+                return
             raise _told(error, reason)
         target = await attempts.place_among(able)
         tried.append(target)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from multillama.core.retry import may_try_next
-from multillama.core.routing import plan_targets
+from multillama.core.routing import make_plan
 from multillama.core.snapshot import Target
 from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.outgoing import opening_lines
@@ -36,7 +36,8 @@ async def serve_upload(exchange: "Exchange") -> None:
             "unsupported_media_type", "Send this operation's fields as multipart/form-data."
         )
     opening = await _read_until_model(exchange, boundary, snapshot.limits.body_bytes)
-    for target in plan_targets(snapshot, exchange.model or ""):
+    plan = make_plan(snapshot, exchange.model or "", wishes=exchange.request.head.wishes)
+    for target in plan.targets:
         attempt = exchange.open(target, snapshot)
         first = opening
         if target.rename is not None:
