@@ -3,7 +3,8 @@ import typing
 import msgspec
 import pytest
 
-from multillama.core.record import Outcome, Record
+from multillama.core.record import Outcome, Record, outcome_of
+from multillama.errors import FAILURES, GatewayError, Origin
 
 LEAST = {
     "id": "r1",
@@ -45,3 +46,28 @@ def test_there_is_no_field_for_a_prompt_an_answer_or_a_key():
     fields = set(Record.__struct_fields__)
 
     assert not fields & {"body", "request", "response", "messages", "prompt", "credential", "key"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "committed", "outcome"),
+    [
+        ("client_gone", False, "cancelled"),
+        ("client_gone", True, "cancelled"),
+        ("endpoint_closed", False, "failed"),
+        ("endpoint_truncated", True, "truncated"),
+        ("internal_error", True, "truncated"),
+        ("request_timeout", True, "cancelled"),
+        ("request_timeout", False, "refused"),
+        ("model_not_found", False, "refused"),
+        ("internal_error", False, "refused"),
+    ],
+)
+def test_an_outcome_says_who_let_down_whom(kind, committed, outcome):
+    assert outcome_of(GatewayError(kind, "It failed."), committed=committed) == outcome
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_every_failure_has_an_outcome(kind):
+    outcome = outcome_of(GatewayError(kind, "It failed."), committed=False)
+
+    assert (outcome == "failed") is (FAILURES[kind].origin is Origin.ENDPOINT)

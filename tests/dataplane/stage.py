@@ -125,9 +125,11 @@ class Stage:
             id_prefix="r",
             on_record=self.records.append,
             hand_over=lambda transport, data: self.handed_over.append((transport, data)),  # type: ignore[arg-type]
-            dice=lambda: 0.0,  # of equal targets the first one, and no wait before a repetition
         )
         self.listener.on_crash = self.crashes.append
+        self.listener.random = lambda: (
+            0.0
+        )  # of equal targets the first, and no wait before a repetition
         self.listener.date = lambda: b"Thu, 01 Jan 1970 00:00:00 GMT"  # type: ignore[method-assign]
 
     def client(self) -> Client:

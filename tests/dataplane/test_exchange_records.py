@@ -4,8 +4,6 @@ import msgspec
 import pytest
 
 from multillama.core.snapshot import Route, Target
-from multillama.dataplane.exchange import outcome_of
-from multillama.errors import FAILURES, GatewayError, Origin
 from tests.dataplane.stage import BEGUN, STREAM, Stage, get, ok, post
 
 USAGE = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
@@ -77,31 +75,6 @@ def test_live_state_follows_the_exchange():
     assert asked == (1, 1, None)
     assert (state.in_flight, state.is_up) == (0, True)
     assert state.first_byte_ms is not None
-
-
-@pytest.mark.parametrize(
-    ("kind", "committed", "outcome"),
-    [
-        ("client_gone", False, "cancelled"),
-        ("client_gone", True, "cancelled"),
-        ("endpoint_closed", False, "failed"),
-        ("endpoint_truncated", True, "truncated"),
-        ("internal_error", True, "truncated"),
-        ("request_timeout", True, "cancelled"),
-        ("request_timeout", False, "refused"),
-        ("model_not_found", False, "refused"),
-        ("internal_error", False, "refused"),
-    ],
-)
-def test_an_outcome_says_who_let_down_whom(kind, committed, outcome):
-    assert outcome_of(GatewayError(kind, "It failed."), committed=committed) == outcome
-
-
-@pytest.mark.parametrize("kind", FAILURES)
-def test_every_failure_has_an_outcome(kind):
-    outcome = outcome_of(GatewayError(kind, "It failed."), committed=False)
-
-    assert (outcome == "failed") is (FAILURES[kind].origin is Origin.ENDPOINT)
 
 
 # a client that leaves

@@ -183,9 +183,9 @@ class World:
             id_prefix="r",
             on_record=self._on_record,
             hand_over=lambda transport, data: None,
-            dice=self.rng.random,
         )
         self.listener.on_crash = self.crashes.append
+        self.listener.random = self.rng.random
         self.listener.date = lambda: b"Thu, 01 Jan 1970 00:00:00 GMT"  # type: ignore[method-assign]
         self.listener.now = self.loop.time
         self._monotonic = attempt.monotonic

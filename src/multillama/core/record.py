@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from multillama.errors import GatewayError, Origin
+
 Outcome = Literal["ok", "refused", "failed", "cancelled", "truncated"]
 """How an exchange ended.
 
@@ -48,3 +50,13 @@ class Record(msgspec.Struct, kw_only=True):
     attempts: int = 0
     tried: tuple[str, ...] = ()
     """Endpoints tried before the one that answered, in order, as `name: kind of failure`."""
+
+
+def outcome_of(error: GatewayError, *, committed: bool) -> Outcome:
+    """Sorts a failure into the record's outcomes; `committed` when the client has some of an answer."""
+    origin = error.failure.origin
+    if error.kind == "client_gone" or (committed and origin is Origin.CLIENT):
+        return "cancelled"
+    if committed:
+        return "truncated"
+    return "failed" if origin is Origin.ENDPOINT else "refused"

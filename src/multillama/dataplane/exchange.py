@@ -11,7 +11,7 @@ from multillama.core.auth import check_key, check_page
 from multillama.core.budget import RetryBudget
 from multillama.core.operations import Body, Operation
 from multillama.core.plan import Plan
-from multillama.core.record import Outcome, Record
+from multillama.core.record import Record, outcome_of
 from multillama.core.refusal import error_body
 from multillama.core.retry import SHOULD_NOT_RETRY
 from multillama.core.routing import MAX_SHOWN_NAME
@@ -25,7 +25,7 @@ from multillama.dataplane.relay import Client, Relay
 from multillama.dataplane.request import Request, too_large
 from multillama.dataplane.story import Story
 from multillama.dataplane.timers import NEVER, Timers
-from multillama.errors import GatewayError, Origin
+from multillama.errors import GatewayError
 from multillama.wire.peek import peek
 
 MAX_HOPS: Final = 5
@@ -391,13 +391,3 @@ class Exchange:
             self.story.plan = self.plan
             self.server.on_story(record, self.story)
         self.server.on_record(record)
-
-
-def outcome_of(error: GatewayError, *, committed: bool) -> Outcome:
-    """Sorts a failure into the record's outcomes; `committed` when the client has some of an answer."""
-    origin = error.failure.origin
-    if error.kind == "client_gone" or (committed and origin is Origin.CLIENT):
-        return "cancelled"
-    if committed:
-        return "truncated"
-    return "failed" if origin is Origin.ENDPOINT else "refused"

@@ -54,9 +54,8 @@ class Listener:
         id_prefix: str,
         on_record: Callable[[Record], None],
         hand_over: HandOver,
-        dice: Callable[[], float] = random.random,
     ) -> None:
-        """Takes its parts; `id_prefix` makes request ids unique among processes, `dice` give 0 up to 1, exclusive."""
+        """Takes its parts; `id_prefix` makes request ids unique among processes."""
         self.snapshot = snapshot
         self.pool = pool
         self.timers = timers
@@ -64,9 +63,9 @@ class Listener:
         self.now = time.monotonic
         self.clock = time.time
         self.on_record = on_record
-        self.random = dice
+        self.random = random.random
         self.budget = RetryBudget()
-        self.live = Live(self.random, self._left_alone)
+        self.live = Live(lambda: self.random(), self._left_alone)
         self.on_story: Callable[[Record, Story], None] = _forget
         """Told of each exchange that was more than one plain attempt, beside its record."""
         self.on_crash: Callable[[BaseException], None] = _reraise
