@@ -8,6 +8,7 @@ import h11
 
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint
+from multillama.core.strategies import Live
 from multillama.dataplane.downstream import Downstream
 from multillama.dataplane.listener import Listener
 from tests.core.samples import endpoint, serving
@@ -107,6 +108,13 @@ def first_answer(data: bytes, method: str, *, ended: bool) -> tuple[int, bytes, 
     return None
 
 
+class Still(Live):
+    """Dice that always fall alike."""
+
+    def even(self) -> float:
+        return 0.0
+
+
 class Stage:
     """A data plane; by default with one endpoint, `here`, which serves the model m1."""
 
@@ -127,9 +135,9 @@ class Stage:
             hand_over=lambda transport, data: self.handed_over.append((transport, data)),  # type: ignore[arg-type]
         )
         self.listener.on_crash = self.crashes.append
-        self.listener.random = lambda: (
-            0.0
-        )  # of equal targets the first, and no wait before a repetition
+        # Of equal targets the first, and no wait before a repetition.
+        self.listener.random = lambda: 0.0
+        self.listener.live = Still(self.listener.random, self.listener.left_alone)
         self.listener.date = lambda: b"Thu, 01 Jan 1970 00:00:00 GMT"  # type: ignore[method-assign]
 
     def client(self) -> Client:

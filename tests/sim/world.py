@@ -12,6 +12,7 @@ import msgspec
 from multillama.core.policy import Policy
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Route, Snapshot, Target
+from multillama.core.strategies import Live
 from multillama.dataplane import attempt
 from multillama.dataplane.downstream import Downstream
 from multillama.dataplane.listener import Listener
@@ -186,6 +187,7 @@ class World:
         )
         self.listener.on_crash = self.crashes.append
         self.listener.random = self.rng.random
+        self.listener.live = Live(self.rng.random, self.listener.left_alone)
         self.listener.date = lambda: b"Thu, 01 Jan 1970 00:00:00 GMT"  # type: ignore[method-assign]
         self.listener.now = self.loop.time
         self._monotonic = attempt.monotonic

@@ -320,7 +320,7 @@ def arrange(targets: list[Target], row: Strategy, asked: Asked, live: Live) -> O
             rank += 1
         if wanted:
             rank += _PLACE * _place(endpoint.name, wanted)
-        if state.is_up is False:
+        if state.is_up is False and state.breaker is None:  # else the breaker knows it better
             rank += _DOWN
         elif (state.slots is not None or endpoint.max_concurrency is not None) and is_full(
             endpoint

@@ -65,7 +65,7 @@ class Listener:
         self.on_record = on_record
         self.random = random.random
         self.budget = RetryBudget()
-        self.live = Live(lambda: self.random(), self._left_alone)
+        self.live = Live(self.random, self.left_alone)
         self.on_story: Callable[[Record, Story], None] = _forget
         """Told of each exchange that was more than one plain attempt, beside its record."""
         self.on_crash: Callable[[BaseException], None] = _reraise
@@ -84,7 +84,8 @@ class Listener:
         self._date_s = 0
         self._servers: list[asyncio.Server] = []
 
-    def _left_alone(self, target: Target) -> str | None:
+    def left_alone(self, target: Target) -> str | None:
+        """Says why a breaker keeps exchanges away from a target, None if it does not."""
         breaker = target.endpoint.state.breaker
         return None if breaker is None else breaker.blocked(target.model, self.now())
 
