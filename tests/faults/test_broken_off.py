@@ -1,6 +1,8 @@
-"""An answer that breaks off: streams end in an error event, anything else breaks off for the client too."""
+"""An answer that breaks off: before its first event it has not begun; later streams end in an error event,
+and anything else breaks off for the client too."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -39,7 +41,45 @@ def error_event(answer: Answer) -> tuple[str | None, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("place", ["after-head", "mid-body", "mid-chunk-size", "mid-chunk"])
+@pytest.mark.parametrize("path", DIALECTS)
+async def test_a_stream_that_breaks_off_before_its_first_event_is_an_error_status(
+    gateway: Running, server: ScriptedServer, path: str, end: End
+) -> None:
+    server.next(Behaviour(events=30, cut="after-head", end=end))
+
+    async with connected(gateway.port) as client:
+        answer = await client.ask(streaming(path))
+        after = await client.ask(chat())
+
+    assert (answer.status, answer.end) == (502, "whole")
+    assert answer.header("content-type") == "application/json"
+    assert answer.error["code"] == "endpoint_truncated"
+    assert answer.error["origin"] == f"endpoint:127.0.0.1:{server.port}"
+    assert (after.status, len(server.calls)) == (200, 2)
+    first = gateway.records[0]
+    assert (first.status, first.outcome, first.error) == (502, "failed", "endpoint_truncated")
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("cut", ["after-head", "within the first event"])
+@pytest.mark.parametrize("path", DIALECTS)
+async def test_a_stream_that_breaks_off_before_its_first_event_comes_from_the_next_endpoint(
+    pair: Running, server: ScriptedServer, second: ScriptedServer, path: str, cut: str, end: End
+) -> None:
+    half = HEAD + b'b\r\ndata: {"a":\r\n'
+    behaviour = Behaviour(cut="after-head") if cut == "after-head" else Behaviour(raw=half)
+    server.next(replace(behaviour, end=end))
+
+    answer = await ask(pair.port, streaming(path))
+
+    whole = b"".join(second.answer(second.calls[0], Behaviour()).parts)
+    assert (answer.status, answer.body, answer.end) == (200, whole, "whole")
+    assert answer.header("x-multillama-endpoint") == f"127.0.0.1:{second.port}"
+    assert (await pair.record()).tried == (f"127.0.0.1:{server.port}: endpoint_truncated",)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("place", ["mid-body", "mid-chunk-size", "mid-chunk"])
 @pytest.mark.parametrize("path", DIALECTS)
 async def test_a_broken_stream_ends_in_an_error_event_of_its_dialect(
     gateway: Running, server: ScriptedServer, path: str, place: Place, end: End
@@ -149,10 +189,30 @@ async def test_a_body_shorter_than_its_length_breaks_off(
     assert (record.status, record.outcome, record.error) == (200, "truncated", "endpoint_truncated")
 
 
-@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(
-    "place", ["after-head", "mid-body", "mid-chunk-size", "mid-chunk", "before-last-chunk"]
+    ("framing", "place", "end", "why"),
+    [
+        ("chunked", "after-head", "fin", "endpoint_truncated"),
+        ("chunked", "after-head", "reset", "endpoint_truncated"),
+        ("chunked", "mid-chunk-size", "fin", "endpoint_truncated"),
+        ("chunked", "mid-chunk-size", "reset", "endpoint_truncated"),
+        ("close", "after-head", "fin", "empty"),
+        ("close", "after-head", "reset", "endpoint_truncated"),
+    ],
 )
+async def test_a_body_of_unknown_length_that_ends_before_its_first_byte_comes_from_elsewhere(
+    pair: Running, server: ScriptedServer, framing: Any, place: Place, end: End, why: str
+) -> None:
+    server.next(Behaviour(body=b"x" * 5000, framing=framing, cut=place, end=end))
+
+    answer = await ask(pair.port, chat())
+
+    assert answer.json()["choices"][0]["message"]["content"] == "From the second."
+    assert (await pair.record()).tried == (f"127.0.0.1:{server.port}: {why}",)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("place", ["mid-body", "mid-chunk", "before-last-chunk"])
 async def test_a_body_in_chunks_that_break_off_breaks_off(
     gateway: Running, server: ScriptedServer, place: Place, end: End
 ) -> None:
@@ -201,11 +261,24 @@ async def test_a_client_of_http_10_gets_the_error_event_too(
     assert error_event(answer)[1]["error"]["code"] == "endpoint_truncated"
 
 
-@pytest.mark.parametrize("place", ["after-head", "mid-chunk"])
-async def test_a_stream_that_falls_silent_ends_in_an_error_event(
-    gateway: Running, server: ScriptedServer, place: Place
+async def test_a_stream_that_falls_silent_before_its_first_event_is_not_asked_for_elsewhere(
+    pair: Running, server: ScriptedServer, second: ScriptedServer
 ) -> None:
-    server.next(Behaviour(events=30, cut=place, end="hang"))
+    server.next(Behaviour(events=30, cut="after-head", end="hang"))
+
+    answer = await ask(pair.port, chat(stream=True))
+
+    assert (answer.status, answer.end, answer.error["code"]) == (504, "whole", "idle_timeout")
+    record = await pair.record()
+    assert (record.outcome, record.error, record.attempts) == ("failed", "idle_timeout", 1)
+    assert (len(server.calls), second.calls) == (1, [])
+    await server.until(lambda s: s.disconnects == 1)
+
+
+async def test_a_stream_that_falls_silent_ends_in_an_error_event(
+    gateway: Running, server: ScriptedServer
+) -> None:
+    server.next(Behaviour(events=30, cut="mid-chunk", end="hang"))
 
     answer = await ask(gateway.port, chat(stream=True))
 
@@ -236,7 +309,20 @@ async def test_a_stream_with_pauses_below_the_limit_goes_on(
     assert (answer.end, answer.events[-1]) == ("whole", "data: [DONE]")
 
 
-@pytest.mark.parametrize("place", ["mid-chunk-size", "mid-chunk", "mid-body", "after-head"])
+async def test_the_openai_sdk_raises_on_a_chat_that_broke_off_before_its_first_event(
+    gateway: Running, server: ScriptedServer
+) -> None:
+    server.next(Behaviour(events=30, cut="after-head", end="reset"))
+    async with openai.AsyncOpenAI(
+        base_url=f"{gateway.url}/v1", api_key="none", max_retries=0
+    ) as sdk:
+        with pytest.raises(openai.InternalServerError, match="broke off") as failure:
+            await sdk.chat.completions.create(model="m1", messages=[], stream=True)
+
+    assert failure.value.code == "endpoint_truncated"
+
+
+@pytest.mark.parametrize("place", ["mid-chunk-size", "mid-chunk", "mid-body"])
 async def test_the_openai_sdk_raises_on_a_broken_chat(
     gateway: Running, server: ScriptedServer, place: Place
 ) -> None:

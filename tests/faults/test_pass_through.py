@@ -1,10 +1,12 @@
-"""Every answer of an endpoint that is HTTP reaches the client as it is, however odd."""
+"""Every answer of an endpoint that is HTTP reaches the client as it is, however odd, if no other comes."""
 
 import gzip
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from multillama.testing.behaviours import OVERLOADED, RATE_LIMITED, Behaviour
+from multillama.testing.behaviours import OVERLOADED, RATE_LIMITED, Behaviour, End
 from multillama.testing.server import ScriptedServer
 from tests.faults.client import Answer, ask, chat, connected, post
 from tests.faults.gateway import Running
@@ -17,6 +19,10 @@ STATUSES = [
     "504 Gateway Timeout", "508 Loop Detected", "520 Web Server Returned an Unknown Error",
     "529 Overloaded", "599 Odd",
 ]  # fmt: skip
+REQUESTS_OWN = (400, 404, 413, 422, 424, 451)
+"""Statuses that every endpoint would answer."""
+SAYS_LATER = (408, 409, 429, 502, 503, 529)
+"""Statuses after which the same endpoint is asked again."""
 BODY = b'{"error" : {"message":"no",  "code":42}}\n'
 FIELDS = (
     ("content-type", "application/problem+json"),
@@ -31,18 +37,57 @@ FIELDS = (
 
 @pytest.mark.parametrize("status", STATUSES)
 async def test_every_status_passes_with_its_fields_and_body(
-    pair: Running, server: ScriptedServer, second: ScriptedServer, status: str
+    gateway: Running, server: ScriptedServer, status: str
 ) -> None:
-    server.next(Behaviour(status=status, headers=FIELDS, body=BODY))
+    server.default = Behaviour(status=status, headers=FIELDS, body=BODY)
 
-    answer = await ask(pair.port, chat())
+    answer = await ask(gateway.port, chat())
 
     assert (answer.status, answer.body, answer.end) == (int(status[:3]), BODY, "whole")
     assert [(name, answer.header(name)) for name, _ in FIELDS] == list(FIELDS)
     assert answer.header("x-multillama-endpoint") == f"127.0.0.1:{server.port}"
-    assert second.calls == []
-    record = await pair.record()
+    assert answer.header("x-should-retry") is None
+    assert len(server.calls) == 1
+    record = await gateway.record()
     assert (record.status, record.outcome, record.attempts) == (int(status[:3]), "ok", 1)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_every_status_is_repeated_as_its_row_says_and_then_passes(
+    gateway: Running, server: ScriptedServer, status: str
+) -> None:
+    code, fields = int(status[:3]), (("retry-after", "0"), *FIELDS[2:])
+    server.default = Behaviour(status=status, headers=fields, body=BODY)
+
+    answer = await ask(gateway.port, chat())
+
+    attempts = 3 if code in SAYS_LATER else 1
+    told = (str(attempts), "false") if attempts > 1 else (None, None)
+    assert (answer.status, answer.body, answer.end) == (code, BODY, "whole")
+    assert [(name, answer.header(name)) for name, _ in fields] == list(fields)
+    assert (answer.header("x-multillama-attempts"), answer.header("x-should-retry")) == told
+    assert (len(server.calls), (await gateway.record()).attempts) == (attempts, attempts)
+    assert {bytes(call.body) for call in server.calls} == {bytes(server.calls[0].body)}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_after_a_status_that_is_the_endpoints_own_the_next_one_answers(
+    pair: Running, server: ScriptedServer, second: ScriptedServer, status: str
+) -> None:
+    code = int(status[:3])
+    server.next(Behaviour(status=status, headers=FIELDS, body=BODY))
+
+    answer = await ask(pair.port, chat())
+
+    if code in REQUESTS_OWN:
+        assert (answer.status, answer.body, second.calls) == (code, BODY, [])
+    else:
+        assert answer.json()["choices"][0]["message"]["content"] == "From the second."
+        assert answer.header("x-multillama-attempts") == "2"
+        assert {answer.header(name) for name in ("x-should-retry", "x-odd", "retry-after")} == {
+            None
+        }
+    assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize("code", [300, 301, 302, 303, 307, 308])
@@ -59,12 +104,14 @@ async def test_a_redirect_passes_and_is_not_followed(
 
 
 async def test_limits_of_providers_pass(gateway: Running, server: ScriptedServer) -> None:
-    server.next(RATE_LIMITED, OVERLOADED)
+    server.next(replace(RATE_LIMITED, headers=(("retry-after", "60"),)))
+    server.default = OVERLOADED
 
     limited = await ask(gateway.port, chat())
     overloaded = await ask(gateway.port, chat())
 
-    assert (limited.status, limited.header("retry-after")) == (429, "1")
+    assert (limited.status, limited.header("retry-after")) == (429, "60")
+    assert limited.body == RATE_LIMITED.body
     assert (overloaded.status, overloaded.body) == (529, OVERLOADED.body)
 
 
@@ -75,7 +122,7 @@ async def test_any_retry_after_passes(
     gateway: Running, server: ScriptedServer, retry_after: str
 ) -> None:
     fields = (("retry-after", retry_after),)
-    server.next(Behaviour(status="429 Too Many Requests", headers=fields, body=b"{}"))
+    server.default = Behaviour(status="429 Too Many Requests", headers=fields, body=b"{}")
 
     assert (await ask(gateway.port, chat())).header("retry-after") == retry_after
 
@@ -84,14 +131,12 @@ async def test_any_retry_after_passes(
     ("content_type", "body"),
     [
         ("text/html", b"<html>Sign in to the network</html>"),
-        ("application/json", b""),
         ("application/json", b'{"error": {"message": "an error in a 200"}}'),
         ("application/json", b"\x00\xff no json"),
-        ("text/event-stream", b""),
         ("text/event-stream", b": only a comment\n\n"),
     ],
 )
-async def test_a_200_passes_whatever_it_says(
+async def test_a_200_that_says_something_passes_whatever_it_says(
     gateway: Running, server: ScriptedServer, content_type: str, body: bytes
 ) -> None:
     server.next(Behaviour(headers=(("content-type", content_type),), body=body))
@@ -154,7 +199,24 @@ async def same_by_every_framing(
         return [await client.ask(request) for _ in range(3)]
 
 
-@pytest.mark.parametrize("size", [0, 1, 5000, 300_000])
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
+async def test_a_200_with_nothing_in_it_is_no_answer(
+    gateway: Running, server: ScriptedServer, content_type: str, framing: Any
+) -> None:
+    fields = (("content-type", content_type),)
+    end: End = "fin" if framing == "close" else "keep"
+    server.next(Behaviour(headers=fields, body=b"", framing=framing, end=end))
+
+    answer = await ask(gateway.port, chat(stream=content_type == "text/event-stream"))
+
+    assert (answer.status, answer.end, answer.error["code"]) == (502, "whole", "endpoint_empty")
+    record = await gateway.record()
+    assert (record.outcome, record.error, record.attempts) == ("failed", "endpoint_empty", 1)
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("size", [1, 5000, 300_000])
 async def test_the_body_is_the_same_by_every_framing(
     gateway: Running, server: ScriptedServer, size: int
 ) -> None:

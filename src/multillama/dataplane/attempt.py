@@ -164,7 +164,7 @@ class Attempt:
         if head.is_event_stream and head.length is None and not is_coded(head.lines):
             self._events = WholeEvents()
         if self.is_judged and (
-            head.status >= 400 or head.is_event_stream or head.length == 0 or self._relay.is_begun
+            head.status >= 400 or head.is_event_stream or not head.length or self._relay.is_begun
         ):
             self.held_head = head
         else:
@@ -245,7 +245,7 @@ class Attempt:
         """Says whether it can be told what this answer is, before its end."""
         if len(held) > HELD_BYTES:
             return True
-        if head.status >= 400 or not head.is_event_stream:
+        if head.status >= 400 or (self._relay.is_begun and not head.is_event_stream):
             return False
         return bool(held) and not (self.needs_event and is_keep_alive(held))
 
