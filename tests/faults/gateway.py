@@ -10,6 +10,7 @@ import msgspec
 from multillama.app.gateway import Gateway
 from multillama.config.schema import EndpointSetting, Settings
 from multillama.core.record import Record
+from multillama.core.strategies import Live
 
 QUICK: dict[str, Any] = {
     "connect_timeout_s": 0.3,
@@ -22,6 +23,20 @@ QUICK: dict[str, Any] = {
     "drain_s": 2.0,
 }
 """Time limits that let a test end soon; a test that must not meet one sets it higher."""
+
+
+class InOrder(Live):
+    """Draws always lead to the first endpoint, so that a test knows which one is asked first."""
+
+    __slots__ = ()
+
+    def even(self) -> float:
+        return 0.0
+
+
+def _lowest() -> float:
+    """Dice that make every random wait as short as it may be: nothing, or what the endpoint asked for."""
+    return 0.0
 
 
 class Running:
@@ -63,16 +78,25 @@ class Running:
 
 
 @asynccontextmanager
-async def running(*urls: str, **settings: Any) -> AsyncIterator[Running]:
-    """Runs a gateway in front of these endpoints, in this order, once it knows their models."""
+async def running(*urls: str, by_chance: bool = False, **settings: Any) -> AsyncIterator[Running]:
+    """Runs a gateway in front of these endpoints once it knows their models.
+
+    Args:
+        urls: They are asked in this order, those that are free and not left alone.
+        by_chance: Chooses and waits at random, as it does for users.
+        settings: In place of `QUICK` and the defaults.
+    """
     endpoints = tuple(EndpointSetting(url=url) for url in urls)
     whole = Settings(port=0, host="127.0.0.1", endpoints=endpoints)
     async with Gateway(msgspec.structs.replace(whole, **(QUICK | settings))) as gateway:
         crashes: list[BaseException] = []
-        gateway.listener.on_crash = crashes.append
+        listener = gateway.listener
+        listener.on_crash = crashes.append
+        if not by_chance:
+            listener.random, listener.live = _lowest, InOrder(_lowest, listener.live.allows)
         await gateway.discovery.first_round(5.0)
         try:
             yield Running(gateway)
         finally:
-            await gateway.listener.drain(0.0)
+            await listener.drain(0.0)
         assert crashes == []

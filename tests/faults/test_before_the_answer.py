@@ -60,9 +60,12 @@ async def test_when_all_endpoints_refuse_the_last_ones_failure_is_told(
 
     answer = await ask(pair.port, chat())
 
+    first, last = (f"127.0.0.1:{each.port}" for each in (server, second))
     assert (answer.status, answer.error["code"]) == (502, "endpoint_unreachable")
+    assert answer.error["origin"] == f"endpoint:{last}"
     record = await pair.record()
-    assert (record.outcome, record.attempts) == ("failed", 2)
+    assert (record.outcome, record.attempts) == ("failed", 4)
+    assert record.tried == tuple(f"{name}: endpoint_unreachable" for name in (first, last, last))
 
 
 async def test_an_endpoint_that_comes_back_is_used_again(

@@ -53,15 +53,17 @@ async def test_lines_that_end_in_lf_alone_are_no_head(
     assert answer.error["origin"] == f"endpoint:127.0.0.1:{server.port}"
 
 
-async def test_what_is_no_answer_is_not_asked_for_elsewhere(
-    pair: Running, server: ScriptedServer, second: ScriptedServer
+@pytest.mark.parametrize("name", MALFORMED)
+async def test_after_what_is_no_answer_the_next_endpoint_answers(
+    pair: Running, server: ScriptedServer, second: ScriptedServer, name: str
 ) -> None:
-    server.next(malformed(MALFORMED["two lengths"]))
+    server.next(malformed(MALFORMED[name]))
 
     answer = await ask(pair.port, chat())
 
-    assert answer.status == 502
-    assert second.calls == []
+    assert answer.json()["choices"][0]["message"]["content"] == "From the second."
+    assert (len(server.calls), len(second.calls)) == (1, 1)
+    assert (await pair.record()).tried == (f"127.0.0.1:{server.port}: endpoint_malformed",)
 
 
 @pytest.mark.parametrize("end", ["fin", "reset"])

@@ -31,7 +31,8 @@ ODD = {
     "blanks before the last brace": b'data: {"a":1              }\n\n' + DONE,
     "half a character": b'data: {"a":"\xe2\x82"}\n\n' + DONE,
     "one event of 3 MB": b'data: {"a":"' + b"x" * 3_000_000 + b'"}\n\n' + DONE,
-    "an error in it": b'data: {"error":{"message":"overloaded","code":529}}\n\n',
+    "an error in it": b'data: {"a":1}\n\ndata: {"error":{"message":"overloaded","code":529}}\n\n',
+    "an error of the request's own": b'data: {"error":{"message":"no","code":400}}\n\n',
     "no JSON": b"data: hello\n\n" + DONE,
 }
 USAGE = {

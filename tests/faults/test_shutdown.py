@@ -154,8 +154,10 @@ async def test_a_third_signal_waits_for_nothing(server: ScriptedServer) -> None:
         client.send(chat(stream=True))
         await client.read_until(b'"word "')
 
-        for _ in range(3):
-            running.signal()
+        running.signal()
+        await refuses(running.port)  # signals that nobody has taken yet would become one
+        running.signal()
+        running.signal()
         status = await asyncio.wait_for(running.process.wait(), 2)
 
     assert status == 1

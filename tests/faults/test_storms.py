@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -69,7 +70,7 @@ async def test_requests_sent_ahead_are_answered_in_order_whatever_happens_to_the
 ) -> None:
     server.next(
         Behaviour(cut="before-head", end="reset"),
-        RATE_LIMITED,
+        replace(RATE_LIMITED, headers=(("retry-after", "60"),)),
         Behaviour(events=20, cut="mid-body", end="fin"),
         GOOD,
     )
