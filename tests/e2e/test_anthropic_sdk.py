@@ -115,13 +115,22 @@ def test_an_unknown_model_is_not_found_and_a_close_one_is_named(scripted: Anthro
 
 
 def test_an_overload_is_raised_as_such(scripted: Anthropic, server: ScriptedServer) -> None:
-    server.next(OVERLOADED)
+    server.next(*[OVERLOADED] * 3)
 
     with pytest.raises(anthropic.APIStatusError, match="Overloaded") as failure:
         scripted.messages.create(**SCRIPTED)
 
     assert failure.value.status_code == 529
     assert failure.value.response.content == OVERLOADED.body
+    assert failure.value.response.headers["x-should-retry"] == "false"
+
+
+def test_one_overload_is_survived(scripted: Anthropic, server: ScriptedServer) -> None:
+    server.next(OVERLOADED)
+
+    message = scripted.messages.create(**SCRIPTED)
+
+    assert message.stop_reason == "end_turn"
 
 
 def test_a_stream_that_breaks_off_is_an_error(scripted: Anthropic, server: ScriptedServer) -> None:

@@ -9,6 +9,7 @@ import pytest
 from openai import OpenAI
 
 from multillama.cli.demo_endpoints import CHAT_MODEL
+from multillama.testing.behaviours import Behaviour
 from multillama.testing.server import ScriptedServer
 from tests.e2e.conftest import TIMEOUT_S
 from tests.gateway import Gateway, endpoints, free_port, running
@@ -61,15 +62,16 @@ def test_the_models_are_listed_through_two(client: OpenAI, gateway: Gateway) -> 
 def test_a_circle_ends(log: Any) -> None:
     port = free_port()
     with ScriptedServer(["m1"]) as server:
+        server.default = Behaviour(status="500 Oops", body=b'{"error":{"code":"oops"}}')
         flags = [*endpoints(f"http://127.0.0.1:{port}", server.url), "--refresh-s", "1"]
         with running(*flags, log=log, port=port) as gateway:
             while len(endpoints_of_m1(gateway)) < 2:
                 pass  # it finds the model at itself when it lists its endpoints for the second time
             status, error = chat(gateway)
 
-    assert (status, error["code"]) == (508, "loop_detected")
-    assert error["origin"] == "gateway"
-    assert server.calls == []
+    # Both endpoints fail at every turn; which of them is asked last, chance decides.
+    assert (status, error["code"]) in ((500, "oops"), (508, "loop_detected"))
+    assert len(server.calls) == 5
     assert len(gateway.exchanges()) == 6
 
 

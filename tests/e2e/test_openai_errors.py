@@ -118,12 +118,34 @@ def test_the_sdk_tries_again_when_the_endpoint_says_when(
 
 
 def test_a_rate_limit_is_raised_as_such(client: OpenAI, server: ScriptedServer) -> None:
-    server.next(RATE_LIMITED)
+    later = (("retry-after", "60"),)
+    server.next(Behaviour(status=RATE_LIMITED.status, headers=later, body=RATE_LIMITED.body))
 
-    with pytest.raises(openai.RateLimitError) as refusal:
+    with pytest.raises(openai.RateLimitError, match="slow down") as refusal:
         client.chat.completions.create(**ASKED)
 
-    assert refusal.value.response.headers["retry-after"] == "1"
+    assert refusal.value.response.headers["retry-after"] == "60"
+
+
+def test_a_rate_limit_that_is_soon_over_is_not_seen(client: OpenAI, server: ScriptedServer) -> None:
+    server.next(RATE_LIMITED)
+    before = len(server.calls)
+
+    answer = client.chat.completions.with_raw_response.create(**ASKED)
+
+    assert answer.parse().choices[0].finish_reason == "stop"
+    assert answer.headers["x-multillama-attempts"] == "2"
+    assert len(server.calls) - before == 2
+
+
+def test_the_sdk_does_not_multiply_repetitions(gateway: Gateway, server: ScriptedServer) -> None:
+    server.next(*[Behaviour(status="503 Busy", body=RATE_LIMITED.body)] * 3)
+    before = len(server.calls)
+
+    with connected(gateway, retries=2) as client, pytest.raises(openai.InternalServerError):
+        client.chat.completions.create(**ASKED)
+
+    assert len(server.calls) - before == 3
 
 
 @pytest.mark.parametrize("end", ["fin", "reset"])
