@@ -126,6 +126,7 @@ class Attempts:
             GatewayError: The failure that the client must be told.
         """
         role = "first"
+        self._tries_here = int(attempt is not None)
         while True:
             if attempt is None:
                 attempt = await self.watch(self.begin(await self._place(role), role))
@@ -300,7 +301,7 @@ class Attempts:
         failed = Failed(
             cause,
             attempts=self._reached,
-            tries_here=max(self._tries_here, 1),
+            tries_here=self._tries_here,
             has_next=self._next_at() > self._at,
             retry_after_s=self._asked_s(attempt),
             left_s=left_s,
