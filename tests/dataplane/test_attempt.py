@@ -1,4 +1,6 @@
-from tests.dataplane.scene import HEAD, Scene
+import pytest
+
+from tests.dataplane.scene import CHUNKED, HEAD, SSE, Scene
 
 # the way there
 
@@ -80,3 +82,26 @@ def test_it_is_not_made_anew_a_second_time():
     scene.pool.transports[1].lose()
 
     assert second.error.kind == "endpoint_closed"
+
+
+@pytest.mark.parametrize("lines", [CHUNKED, CHUNKED + SSE, b"Content-Length: 0\r\n"])
+def test_an_empty_200_is_no_answer_by_any_framing(lines):
+    scene = Scene()
+    attempt = scene.attempt
+    attempt._on_over = lambda: None
+
+    scene.answer(lines, b"0\r\n\r\n" if CHUNKED in lines else b"")
+
+    assert (attempt.cause, attempt.is_over, attempt.has_begun) == ("empty", True, False)
+    assert scene.client.written == []
+
+
+def test_a_body_of_unknown_length_begins_with_its_first_byte():
+    scene = Scene()
+
+    transport = scene.answer(CHUNKED)
+    before = scene.client.commits
+    transport.protocol.data_received(b"2\r\n{}\r\n")
+
+    assert (before, scene.client.commits) == (0, 1)
+    assert (scene.client.body, scene.attempt.is_over) == (b"2\r\n{}\r\n", False)
