@@ -70,6 +70,12 @@ class Running:
             while not fact(self.gateway):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.005)
 
+    def later(self, seconds: float) -> None:
+        """Lets the gateway's clock be so much later: for what was left alone, not for what waits now."""
+        listener = self.gateway.listener
+        now = listener.now
+        listener.now = lambda: now() + seconds
+
     def _on_record(self, record: Record) -> None:
         self._pass_on(record)
         if record.operation not in ("health", "ready", "models"):

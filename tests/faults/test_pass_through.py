@@ -13,15 +13,16 @@ from tests.faults.gateway import Running
 
 STATUSES = [
     "400 Bad Request", "401 Unauthorized", "402 Payment Required", "403 Forbidden", "404 Not Found",
-    "408 Request Timeout", "409 Conflict", "413 Content Too Large", "422 Unprocessable Content",
-    "424 Failed Dependency", "429 Too Many Requests", "451 Unavailable For Legal Reasons",
-    "500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable",
+    "405 Method Not Allowed", "408 Request Timeout", "409 Conflict", "413 Content Too Large",
+    "422 Unprocessable Content", "424 Failed Dependency", "425 Too Early", "429 Too Many Requests",
+    "451 Unavailable For Legal Reasons", "500 Internal Server Error", "501 Not Implemented",
+    "502 Bad Gateway", "503 Service Unavailable",
     "504 Gateway Timeout", "508 Loop Detected", "520 Web Server Returned an Unknown Error",
     "529 Overloaded", "599 Odd",
 ]  # fmt: skip
 REQUESTS_OWN = (400, 404, 413, 422, 424, 451)
 """Statuses that every endpoint would answer."""
-SAYS_LATER = (408, 409, 429, 502, 503, 529)
+SAYS_LATER = (408, 409, 425, 429, 502, 503, 529)
 """Statuses after which the same endpoint is asked again."""
 BODY = b'{"error" : {"message":"no",  "code":42}}\n'
 FIELDS = (
