@@ -17,7 +17,7 @@ from multillama.core.snapshot import Snapshot, Target
 from multillama.dataplane.attempt import Attempt, Stitch
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.places import give_back, has_place, wait_for_place
-from multillama.dataplane.resuming import continue_elsewhere
+from multillama.dataplane.resuming import DIALECTS, continue_elsewhere
 from multillama.dataplane.story import tried
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
@@ -47,7 +47,7 @@ async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
         wishes=request.head.wishes,
     )
     policy, target = plan.policy, plan.targets[0]
-    if exchange.stream and may_resume(plan):
+    if exchange.stream and exchange.operation.dialect in DIALECTS and may_resume(plan):
         exchange.relay.kept = []
         exchange.keeps_body = True
     attempt: Attempt | None = None
@@ -118,6 +118,8 @@ class Attempts:
         limit_s = self._policy.deadline_s
         self._deadline = NEVER if limit_s is None else self._started + limit_s
         self._rival: Attempt | None = None
+        self._answered: Attempt | None = None
+        """The newest that has failed with an answer, which tells more than no answer."""
 
     async def run(self, attempt: Attempt | None) -> None:
         """Goes on after a first attempt that has failed, or begins.
@@ -137,6 +139,8 @@ class Attempts:
             if attempt.has_begun:
                 await continue_elsewhere(self, attempt)
                 return
+            if attempt.held_head is not None:
+                self._answered = attempt
             action = self._decide(attempt, cause)
             self.story.attempts[-1].then = action.why
             if action.step is Step.STOP:
@@ -335,6 +339,8 @@ class Attempts:
         Raises:
             GatewayError: There is no answer to let go, or it is too late for it.
         """
+        if attempt.error is not None and self._answered is not None:
+            attempt = self.exchange.attempt = self._answered
         name = attempt.endpoint
         if attempt.error is not None:
             raise attempt.error

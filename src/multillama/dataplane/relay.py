@@ -118,6 +118,8 @@ class Relay:
         if head.is_event_stream:
             self.can_tell = length is None and not is_coded(lines)
             lines.append(UNBUFFERED)
+        if not self.can_tell:
+            self.kept = None
         if self.must_close or not client.may_keep_alive():
             self.must_close = True
             lines.append(b"connection: close")

@@ -34,10 +34,11 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
     tried: list[Target] = [broken.target]
     while True:
         partial = _read(attempts)
-        if partial is None:
-            raise error
-        able, reason = _candidates(attempts, partial, tried, resumes)
-        if not able or len(tried) > MAX_TRIES:
+        able: list[Target] = []
+        reason = "Its dialect or its framing does not allow it."
+        if partial is not None and len(tried) <= MAX_TRIES:
+            able, reason = _candidates(attempts, partial, tried, resumes)
+        if partial is None or not able:
             attempts.story.attempts[-1].then = f"was not continued: {reason}"
             if broken.held:  # its own words for what went wrong
                 exchange.relay.pass_on(broken.held, is_last=True)
