@@ -30,7 +30,7 @@ def test_strangers_words_stay_text_before_and_after_a_change(serve: Serve, open_
     page.locator("#model-rows a", has_text=f"{CANARY}2").click()
 
     expect(page.locator("#chosen")).to_have_text(f"{CANARY}2")
-    expect(page.locator("#endpoints .error")).to_contain_text(f"{CANARY}2")
+    expect(page.locator("#endpoints [data-f=trouble]")).to_contain_text(f"{CANARY}2")
     expect(page.locator("#recent-rows .note")).to_have_text(f"{CANARY}2")
     assert page.locator("img:not([src*='icon.svg'])").count() == 0
     assert page.title() == "1 down · MultiLlama"
