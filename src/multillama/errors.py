@@ -67,6 +67,7 @@ FAILURES: Final[dict[str, Failure]] = {
     "cross_site_request": _client(403, "permission_error"),
     "path_not_found": _client(404),
     "model_not_found": _client(404),
+    "exchange_not_found": _client(404),
     "method_not_allowed": _client(405),
     "request_timeout": _client(408, "timeout_error"),
     "body_too_large": _client(413),

@@ -74,7 +74,9 @@ class Gateway:
         self.view = GatewayView(settings)
         self.url = ""
         self._states: dict[str, EndpointState] = {}
-        self._redactor = Redactor(secrets_of(settings))
+        self._secrets = set(secrets_of(settings))
+        """Those of former settings, too: what was recorded under them is shown for a while."""
+        self._redactor = self.view.explanations.redactor = Redactor(self._secrets)
         self._stack = AsyncExitStack()
         self._close_pages: Callable[[], None] = _no_pages
         self._log_all_out: Callable[[], None] = _no_pages
@@ -110,6 +112,8 @@ class Gateway:
                 hand_over=self._handoff.take,
             )
             self.listener.on_crash = partial(self._on_task_failure, "exchange")
+            self.listener.on_story = self.view.explanations.on_story
+            self.view.live = self.listener.live
             stack.callback(self.listener.abort)
             clock = Clock(time.monotonic, time.time, asyncio.sleep)
             self.prober = Prober(calling.probe, clock=clock, on_news=self.view.on_state)
@@ -156,7 +160,8 @@ class Gateway:
         self._endpoints = with_own_states(endpoints, self._endpoints, self._states)
         self.settings = settings
         self.log.hide(secrets_of(settings))
-        self._redactor = Redactor((*secrets_of(old), *secrets_of(settings)))
+        self._secrets.update(secrets_of(settings))
+        self._redactor = self.view.explanations.redactor = Redactor(self._secrets)
         self._calling.timeouts = self._handoff.timeouts = timeouts
         self.view.on_settings(settings)
         if old.api_key != settings.api_key:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 from typing import Final
 
@@ -10,9 +10,14 @@ import msgspec
 
 from multillama.config.schema import Settings
 from multillama.control.endpoints import provider_of
+from multillama.core.decision import Choice, Decision
+from multillama.core.dry_run import dry_run
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Snapshot
+from multillama.core.strategies import Live
+from multillama.dataplane.story import Story
+from multillama.observe.explain import Explanations
 from multillama.providers.listing import context_length
 from multillama.web.view import EndpointView, ModelView
 
@@ -31,6 +36,9 @@ class GatewayView:
         self._api_key = settings.api_key
         self._snapshot = Snapshot()
         self._recent: deque[Record] = deque(maxlen=RECENT)
+        self.explanations = Explanations(Story())
+        self.live: Live | None = None
+        """What moves from one plan to the next; set when there is a data plane."""
         self._models: tuple[ModelView, ...] | None = None
         self._changes = 0
 
@@ -47,6 +55,7 @@ class GatewayView:
 
     def on_record(self, record: Record) -> None:
         """Takes note of a finished exchange."""
+        self.explanations.on_record(record)
         if record.operation not in ("health", "ready"):
             self._recent.append(record)
             self._changes += 1
@@ -75,6 +84,18 @@ class GatewayView:
 
     def recent(self) -> Sequence[Record]:
         return list(reversed(self._recent))
+
+    def decisions(self, limit: int) -> Sequence[Decision]:
+        return self.explanations.newest(limit)
+
+    def decision(self, id: str) -> Decision | None:
+        return self.explanations.find(id)
+
+    def capacity(self) -> int:
+        return self.explanations.capacity
+
+    def dry_run(self, model: str, wishes: Mapping[str, bytes]) -> Choice:
+        return dry_run(self._snapshot, model, self.live, wishes=wishes)
 
     def needs_key(self) -> bool:
         return self._api_key is not None

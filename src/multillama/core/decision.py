@@ -17,6 +17,8 @@ class Considered(msgspec.Struct, frozen=True):
     """What the strategy compared, lower first; None where it compares nothing."""
     excluded: str | None = None
     """Why it was left out, in a sentence for people; None if it was in the plan."""
+    now: tuple[str, ...] = ()
+    """What else counts for its place, e.g. `tier 1`, `full`; told by a dry run alone, as it moves."""
 
 
 class Tried(msgspec.Struct, kw_only=True):
@@ -47,7 +49,23 @@ class Decision(msgspec.Struct, kw_only=True):
     """Seconds since 1970."""
     operation: str
     model: str | None = None
+    stream: bool = False
+    endpoint: str | None = None
+    """Whose answer the client got, or who was tried last."""
+    status: int = 0
+    """What the client got; 499 for one that left before."""
+    outcome: str = "ok"
+    """As `core/record.py` has it."""
+    first_byte_ms: float | None = None
+    total_ms: float = 0.0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     strategy: str | None = None
+    """None where there was one target, so nothing to choose."""
+    remembered: str | None = None
+    """The endpoint that had the conversation in its cache, as `affinity` remembers; None where none had it."""
     considered: tuple[Considered, ...] = ()
     """In the order of the plan, the excluded last."""
     attempts: list[Tried] = []
@@ -59,3 +77,13 @@ class Decision(msgspec.Struct, kw_only=True):
     cause: str | None = None
     """Why it ended as it did: the kind of its failure; None for success."""
     text: str | None = None
+
+
+class Choice(msgspec.Struct, kw_only=True):
+    """What would be tried for a model now: the dry run, with which nothing is sent."""
+
+    model: str
+    strategy: str | None = None
+    remembered: str | None = None
+    considered: tuple[Considered, ...] = ()
+    """In the order of the plan, the excluded last."""

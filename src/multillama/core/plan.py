@@ -54,6 +54,9 @@ class Plan(NamedTuple):
     blocks: tuple[int, ...] = ()
     """What `Affinity.remember` is told when the answer begins; empty where nothing is to be remembered."""
 
+    remembered: Target | None = None
+    """Who has the conversation in its cache, where `affinity` was asked and knows."""
+
     @property
     def considered(self) -> tuple[Considered, ...]:
         """The rows for `explain`, made when somebody asks: in the order of the plan, the excluded last."""

@@ -70,7 +70,9 @@ def make_plan(
         return Plan(tuple(kept), policy, "ordered", (), excluded, paused)
     row = STRATEGIES["affinity" if asked.wishes.session is not None else policy.strategy]
     kept, scores = arrange(kept, row, asked, live)
-    return Plan(tuple(kept), policy, row.name, scores, excluded, paused, asked.blocks)
+    return Plan(
+        tuple(kept), policy, row.name, scores, excluded, paused, asked.blocks, asked.remembered
+    )
 
 
 def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:

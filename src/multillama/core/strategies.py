@@ -7,6 +7,7 @@ read in place. A strategy orders targets that are alike otherwise: `arrange` has
 import math
 from bisect import bisect
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 from multillama.core.affinity import (
@@ -53,6 +54,12 @@ class Live:
         """Public model name to the number of plans that `round_robin` has made."""
         self._even = dice()
 
+    def copy(self) -> "Live":
+        """Returns one for plans that are only looked at: they take nobody's turn."""
+        other = copy(self)
+        other.turns = dict(self.turns)
+        return other
+
     def even(self) -> float:
         """Returns the next of a row of numbers that fills the range more evenly than dice do.
 
@@ -72,6 +79,8 @@ class Asked:
     wishes: Wishes = NO_WISHES
     blocks: tuple[int, ...] = ()
     """Set by `affinity`: what is to be remembered once the answer has begun."""
+    remembered: Target | None = None
+    """Set by `affinity`: who has seen the longest prefix."""
     turn: int | None = None
     """Set by `round_robin`, which may order several tiers of one plan in one turn."""
 
@@ -217,7 +226,7 @@ def affine(targets: list[Target], asked: Asked, live: Live) -> Ordered:
     asked.blocks = blocks
     ranked = rendezvous(blocks, targets)
     ranked.sort(key=is_cold)
-    known = live.affinity.find(blocks, targets)
+    known = asked.remembered = live.affinity.find(blocks, targets)
     if known is not None:
         ranked.remove(known)
         ranked.insert(0, known)

@@ -92,6 +92,7 @@ def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) 
     """Sends the request on its way."""
     if target.rename is not None:
         body = replace_member(body, "model", target.rename)
+        exchange.story.on_edit("model")
     head = opening_lines(exchange.request.head, exchange.operation, target.endpoint)
     framing = b"content-length: %d\r\n\r\n" % len(body)
     attempt.start(head + framing, body, on_over=exchange.wake)

@@ -388,6 +388,6 @@ class Exchange:
             record.outcome = outcome_of(error, committed=answered is not None)
             record.error, record.error_text = error.kind, error.text
         if self._story is not None or (self.plan is not None and len(self.plan.targets) > 1):
-            self.story.plan = self.plan
+            self.story.on_end(self.plan, attempt, record, started=started)
             self.server.on_story(record, self.story)
         self.server.on_record(record)

@@ -27,6 +27,26 @@ class Story:
         if self.queue_position is None:
             self.queue_position = position
 
+    def on_edit(self, member: str) -> None:
+        """Takes note that a member of the request's body was replaced on its way."""
+        if member not in self.edits:
+            self.edits += (member,)
+
+    def on_end(
+        self, plan: Plan | None, last: "Attempt | None", record: Record, *, started: float
+    ) -> None:
+        """Takes note of the plan, and of what was under way at the end: the last attempt, and its rival."""
+        self.plan = plan
+        if last is None or record.attempts <= max(len(self.attempts), 1):
+            return  # a single attempt is told by the record
+        now = started + record.total_ms / 1000
+        for attempt in (last.rival, last):
+            if attempt is not None:
+                row = tried(attempt, started=started, now=now)
+                if row.cause is None and record.error is not None:
+                    row.then = "stopped with the exchange"
+                self.attempts.append(row)
+
     def tell(self, record: Record) -> Decision:
         """Makes the decision record; plain exchanges have their one attempt from the record itself."""
         plan = self.plan
@@ -38,7 +58,18 @@ class Story:
             at=record.at,
             operation=record.operation,
             model=record.model,
+            stream=record.stream,
+            endpoint=record.endpoint,
+            status=record.status,
+            outcome=record.outcome,
+            first_byte_ms=record.first_byte_ms,
+            total_ms=record.total_ms,
+            request_bytes=record.request_bytes,
+            response_bytes=record.response_bytes,
+            input_tokens=record.input_tokens,
+            output_tokens=record.output_tokens,
             strategy=plan.strategy if plan is not None else None,
+            remembered=plan.remembered.endpoint.name if plan and plan.remembered else None,
             considered=plan.considered if plan is not None else (),
             attempts=attempts,
             queue_ms=int(self.queue_s * 1e6) / 1000,

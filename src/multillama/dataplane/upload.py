@@ -14,6 +14,7 @@ from multillama.core.snapshot import Target
 from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.relay import LAST_CHUNK
+from multillama.dataplane.story import tried
 from multillama.errors import GatewayError
 from multillama.wire.multipart import ModelFinder, boundary_of, replace_model
 
@@ -37,12 +38,15 @@ async def serve_upload(exchange: "Exchange") -> None:
         )
     opening = await _read_until_model(exchange, boundary, snapshot.limits.body_bytes)
     plan = make_plan(snapshot, exchange.model or "", wishes=exchange.request.head.wishes)
+    exchange.plan = plan
     for target in plan.targets:
         attempt = exchange.open(target, snapshot)
+        attempt.role = "first" if exchange.attempts == 1 else "next"
         first = opening
         if target.rename is not None:
             name = msgspec.json.decode(target.rename, type=str).encode()
             first = replace_model(opening, boundary, name)
+            exchange.story.on_edit("model")
         attempt.is_judged = False
         head = _head(exchange, target, len(first) - len(opening))
         attempt.start(head, None, on_over=exchange.wake)
@@ -57,6 +61,8 @@ async def serve_upload(exchange: "Exchange") -> None:
         error = attempt.error
         if error is None:
             return
+        row = tried(attempt, started=exchange.request.started, now=server.now())
+        exchange.story.attempts.append(row)
         if not may_try_next(error, committed=attempt.has_begun, replayable=not attempt.is_sent):
             raise error
     if exchange.attempt is not None and exchange.attempt.error is not None:

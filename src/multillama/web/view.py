@@ -1,10 +1,11 @@
 """What the page is told by the gateway. Facts only: no key's text, no prompt, no answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
+from multillama.core.decision import Choice, Decision
 from multillama.core.record import Record
 
 
@@ -60,6 +61,22 @@ class View(Protocol):
 
     def recent(self) -> Sequence[Record]:
         """Returns the newest exchanges, newest first, bounded."""
+
+    def decisions(self, limit: int) -> Sequence[Decision]:
+        """Explains the newest exchanges, newest first."""
+
+    def decision(self, id: str) -> Decision | None:
+        """Explains one exchange; None if it is not, or no longer, known."""
+
+    def capacity(self) -> int:
+        """Returns how many exchanges can be explained."""
+
+    def dry_run(self, model: str, wishes: Mapping[str, bytes]) -> Choice:
+        """Says what would be tried for a model now.
+
+        Raises:
+            GatewayError: What a client would be told that asked for it.
+        """
 
     def needs_key(self) -> bool:
         """Says whether clients must send the gateway's own key."""
