@@ -1,10 +1,12 @@
 """A gateway that shows what a test tells it to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from multillama.core.decision import Choice, Considered, Decision, Tried
 from multillama.core.record import Record
+from multillama.errors import GatewayError
 from multillama.web.view import EndpointView, ModelView
 
 NOON = 1_767_268_800.0
@@ -37,6 +39,30 @@ def record(number: int = 1, **facts: object) -> Record:
     return msgspec.convert(known | facts, Record)
 
 
+def survived() -> Decision:
+    """The story of an exchange that two endpoints failed and a third one served."""
+    return Decision(
+        id="5f3a9c1e-2a", at=NOON, operation="chat", model="llama3.3:70b", stream=True,
+        endpoint="localhost:11434", status=200, first_byte_ms=1_412.0, total_ms=6_204.0,
+        request_bytes=12_318, response_bytes=48_120, input_tokens=2_318, output_tokens=611,
+        strategy="balanced", remembered="gpu.lan:8080", queue_ms=320.0, queue_position=2,
+        edits=("model",),
+        considered=(
+            Considered("gpu.lan:8080", "llama-3.3-70b", 1.0), Considered("box.lan:8000", "llama-3.3-70b", 62.4),
+            Considered("localhost:11434", "llama3.3:70b"),
+            Considered("api.openai.com", "llama3.3:70b", None, "it is not local"),
+        ),
+        attempts=[
+            Tried(endpoint="gpu.lan:8080", begun_ms=320.4, over_ms=322.0, cause="unreachable",
+                  text="gpu.lan:8080 cannot be reached: connection refused.", then="tried the next target"),
+            Tried(endpoint="box.lan:8000", role="next", begun_ms=322.2, first_byte_ms=980.0, over_ms=980.4,
+                  status=503, cause="overloaded", then="tried the next target"),
+            Tried(endpoint="localhost:11434", role="next", begun_ms=980.6, first_byte_ms=1_412.0,
+                  over_ms=6_204.0, status=200, answer_bytes=48_120),
+        ],
+    )  # fmt: skip
+
+
 class FakeView:
     """Plain lists behind the view's methods; `tell` says that something changed."""
 
@@ -55,6 +81,8 @@ class FakeView:
         self.key = key
         self.bound = host
         self.changes = 0
+        self.decisions: Sequence[Decision] = [survived()]
+        self.wished: Mapping[str, bytes] | None = None
 
     def tell(self) -> None:
         self.changes += 1
@@ -67,6 +95,21 @@ class FakeView:
 
     def recent(self) -> Sequence[Record]:
         return self.shown_recent
+
+    def exchanges(self, limit: int) -> Sequence[Record]:
+        return self.shown_recent[:limit]
+
+    def decision(self, id: str) -> Decision | None:
+        return next((row for row in self.decisions if row.id == id), None)
+
+    def capacity(self) -> int:
+        return 1000
+
+    def dry_run(self, model: str, wishes: Mapping[str, bytes]) -> Choice:
+        self.wished = wishes
+        if model == "nobody":
+            raise GatewayError("model_not_found", "The model 'nobody' is not served.")
+        return Choice(model=model, strategy="ordered", considered=(Considered("desk", model, 1.0),))
 
     def needs_key(self) -> bool:
         return self.key is not None

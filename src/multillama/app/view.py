@@ -85,7 +85,7 @@ class GatewayView:
     def recent(self) -> Sequence[Record]:
         return list(reversed(self._recent))
 
-    def decisions(self, limit: int) -> Sequence[Decision]:
+    def exchanges(self, limit: int) -> Sequence[Record]:
         return self.explanations.newest(limit)
 
     def decision(self, id: str) -> Decision | None:

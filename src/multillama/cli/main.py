@@ -14,6 +14,7 @@ from multillama import __version__
 from multillama.cli.config import CONFIG_GROUP
 from multillama.cli.demo import DEMO
 from multillama.cli.doctor import DOCTOR
+from multillama.cli.explain import EXPLAIN
 from multillama.cli.init import INIT
 from multillama.cli.models import MODELS
 from multillama.cli.options import (
@@ -79,7 +80,7 @@ class Multillama(click.Group):
 
 
 _VERBS: Final[tuple[click.Command, ...]] = (
-    SERVE, INIT, CONFIG_GROUP, MODELS, DOCTOR, DEMO,
+    SERVE, INIT, CONFIG_GROUP, MODELS, DOCTOR, EXPLAIN, DEMO,
 )  # fmt: skip
 _MAIN_SETTINGS: Final = [row.name for row in SETTINGS if row.group == SETTINGS[0].group]
 

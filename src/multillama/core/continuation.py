@@ -45,6 +45,14 @@ def continuation_body(body: bytes, partial: Partial, how: How | None) -> bytes:
     return _ENCODE(members)
 
 
+def changed_members(body: bytes, continued: bytes) -> list[str]:
+    """Returns the names of what differs in a continuation's request, for `explain`."""
+    if continued is body:
+        return []
+    members, others = _MEMBERS.decode(body), _MEMBERS.decode(continued)
+    return [name for name, value in others.items() if bytes(members.get(name, b"")) != bytes(value)]
+
+
 def _raw(value: object) -> msgspec.Raw:
     return msgspec.Raw(_ENCODE(value))
 

@@ -32,8 +32,7 @@ def dry_run(
         strategy=plan.strategy,
         remembered=None if plan.remembered is None else plan.remembered.endpoint.name,
         considered=tuple(
-            _with_state(row, target)
-            for row, target in zip(plan.considered, targets, strict=True)
+            _with_state(row, target) for row, target in zip(plan.considered, targets, strict=True)
         ),
     )
 
@@ -58,4 +57,4 @@ def _state(target: Target) -> Iterator[str]:
     if state.in_flight:
         yield f"{state.in_flight} running"
     if state.first_byte_ms is not None:
-        yield f"first byte {state.first_byte_ms:.0f} ms"
+        yield f"first byte {state.first_byte_ms:.2g} ms"

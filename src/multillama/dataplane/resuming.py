@@ -6,9 +6,9 @@ how, and nothing is sent twice. Where it cannot be, the stream ends with the err
 
 from typing import TYPE_CHECKING, Final
 
-from multillama.core.continuation import continuation_body
+from multillama.core.continuation import changed_members, continuation_body
 from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, Partial, read_partial
-from multillama.core.resume import Form, find_how, why_not
+from multillama.core.resume import find_how, why_not
 from multillama.core.snapshot import Target
 from multillama.core.stitch import Stitcher, stitcher
 from multillama.dataplane.attempt import Attempt
@@ -48,9 +48,8 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
         tried.append(target)
         how = find_how(target.endpoint.provider, partial.dialect)
         body = continuation_body(exchange.body, partial, how)
-        if body is not exchange.body:
-            is_prompt = how is not None and how.form is Form.PROMPT
-            attempts.story.on_edit("prompt" if is_prompt else "messages")
+        for member in changed_members(exchange.body, body):
+            attempts.story.on_edit(member)
         attempts.story.attempts[-1].then = f"{target.endpoint.name} goes on"
         attempt = attempts.begin(
             target, "resume", body=body, stitch=_Ending(stitcher(partial)).take

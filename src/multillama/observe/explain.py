@@ -26,6 +26,10 @@ class Teller(Protocol):
     def tell(self, record: Record) -> Decision: ...
 
 
+Entry = Record | tuple[Record, Teller]
+"""A plain exchange is its record alone."""
+
+
 class Explanations:
     """The ring.
 
@@ -39,7 +43,7 @@ class Explanations:
         """Takes secrets out of what is told."""
         self._plain = plain
         # A deque and no dict: lookups are rare and may search, but each exchange pays for what is added.
-        self._ring: deque[Record | tuple[Record, Teller]] = deque(maxlen=capacity)
+        self._ring: deque[Entry] = deque(maxlen=capacity)
         self._story: Teller | None = None
 
     def __len__(self) -> int:
@@ -62,25 +66,28 @@ class Explanations:
         elif record.operation not in UNASKED:
             self._ring.append(record)
 
-    def newest(self, limit: int) -> list[Decision]:
-        """Explains the newest exchanges, newest first."""
-        return [self._tell(entry) for entry in islice(reversed(self._ring), limit)]
+    def newest(self, limit: int) -> list[Record]:
+        """Returns the newest records, newest first."""
+        return [_record(entry) for entry in islice(reversed(self._ring), limit)]
 
     def find(self, id: str) -> Decision | None:
         """Explains the exchange with this id of ours; None if it is not, or no longer, known."""
         for entry in reversed(self._ring):
-            record = entry[0] if isinstance(entry, tuple) else entry
-            if record.id == id:
+            if _record(entry).id == id:
                 return self._tell(entry)
         return None
 
-    def _tell(self, entry: Record | tuple[Record, Teller]) -> Decision:
+    def _tell(self, entry: Entry) -> Decision:
         record, story = entry if isinstance(entry, tuple) else (entry, self._plain)
         facts = self.redactor.clean(msgspec.to_builtins(story.tell(record)))
         decision = msgspec.convert(facts, Decision)
         for row in decision.attempts:
             row.text = None if row.text is None else _cut(row.text)
         return decision
+
+
+def _record(entry: Entry) -> Record:
+    return entry[0] if isinstance(entry, tuple) else entry
 
 
 def _cut(text: str) -> str:

@@ -130,7 +130,7 @@ class TextLines:
         return f"{at}  {mark}  {text}\n".encode()
 
     def _remarks(self, record: Record) -> str:
-        """Says what was not plain: another outcome, endpoints that failed before."""
+        """Says what was not plain: another outcome, endpoints that failed before; and how to ask for more."""
         remarks = ""
         if record.outcome != "ok":
             why = ": ".join(part for part in (record.error, record.error_text) if part)
@@ -139,6 +139,8 @@ class TextLines:
                 remarks += f"  {escape(record.method)} {escape(record.path)}"
         if record.tried:
             remarks += "  after " + ", ".join(escape(tried) for tried in record.tried)
+        if remarks:
+            remarks += f"  id {record.id}"
         if remarks and self._colour:
             return f"{_COLOURS.get(record.status // 100, '')}{remarks}{_RESET}"
         return remarks

@@ -20,6 +20,7 @@ from multillama.web.headers import ALWAYS, SafeHeaders
 from multillama.web.live import Live
 from multillama.web.pages import LOGIN, Pages
 from multillama.web.panels import Panels
+from multillama.web.stories import Stories
 from multillama.web.view import View
 
 _JSON: Final = "application/json"
@@ -36,7 +37,7 @@ def build(view: View, *, version: str) -> Starlette:
     live = Live(view, panels)
     pages = Pages(view, panels, live, version=version)
     app = Starlette(
-        routes=_routes(pages),
+        routes=_routes(pages, Stories(view, pages)),
         middleware=[Middleware(SafeHeaders)],
         exception_handlers=_exception_handlers(pages),
     )
@@ -48,12 +49,16 @@ def build(view: View, *, version: str) -> Starlette:
     return app
 
 
-def _routes(pages: Pages) -> list[Route]:
+def _routes(pages: Pages, stories: Stories) -> list[Route]:
     return [
         Route("/", pages.home),
         Route("/multillama/live", pages.live),
         Route("/multillama/status.json", pages.status),
         Route("/multillama/snippets.json", pages.examples),
+        Route("/multillama/exchanges", stories.listing),
+        Route("/multillama/exchanges/{id}.json", stories.json),
+        Route("/multillama/exchanges/{id}", stories.story),
+        Route("/multillama/plan", stories.plan),
         Route(LOGIN, pages.login, methods=["GET", "POST"]),
         Route("/multillama/logout", pages.logout, methods=["POST"]),
         Route("/multillama/static/{name}", pages.asset),

@@ -52,8 +52,8 @@ class Pages:
         self._panels = panels
         self._live = live
         self._version = version
-        self._guard = Guard(view)
-        self.log_all_out = self._guard.log_all_out
+        self.guard = Guard(view)
+        self.log_all_out = self.guard.log_all_out
         self._assets = Assets()
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER.parent / "templates"),
@@ -67,15 +67,15 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         """The overview; a browser without a session is sent to the login."""
-        self._guard.check_site(request)
-        if not self._guard.is_known(request) and "text/html" in request.headers.get("accept", ""):
+        self.guard.check_site(request)
+        if not self.guard.is_known(request) and "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(LOGIN, 303)
-        self._guard.check(request)
-        return self._page("page.html", 200, **self._home_facts(request))
+        self.guard.check(request)
+        return self.page("page.html", 200, **self._home_facts(request))
 
     async def status(self, request: Request) -> Response:
         """The same facts as numbers."""
-        self._guard.check(request)
+        self.guard.check(request)
         facts = {
             "version": self._version,
             "needs_key": self._view.needs_key(),
@@ -87,31 +87,31 @@ class Pages:
 
     async def examples(self, request: Request) -> Response:
         """The snippets for `?model=…`, as the script wants them."""
-        self._guard.check(request)
+        self.guard.check(request)
         model, made = self._snippets(request)
         facts = {"model": model, "texts": {snippet.id: snippet.text for snippet in made}}
         return Response(msgspec.json.encode(facts), media_type="application/json")
 
     async def live(self, request: Request) -> Response:
         """The stream of changes; it ends with the session that began it."""
-        self._guard.check(request)
-        has_session = self._guard.is_known(request)
-        return self._live.respond(request, lambda: not has_session or self._guard.is_known(request))
+        self.guard.check(request)
+        has_session = self.guard.is_known(request)
+        return self._live.respond(request, lambda: not has_session or self.guard.is_known(request))
 
     async def login(self, request: Request) -> Response:
         """Shows the form, or takes the key from it."""
         if request.method == "POST":
             check_same_site(request)
-        self._guard.check_site(request)
-        if self._guard.is_known(request):
+        self.guard.check_site(request)
+        if self.guard.is_known(request):
             return RedirectResponse("/", 303)
         if request.method == "POST":
             return await self._open_session(request)
-        return self._page("login.html", 200, error="")
+        return self.page("login.html", 200, error="")
 
     async def logout(self, request: Request) -> Response:
         check_same_site(request)
-        self._guard.log_out(request)
+        self.guard.log_out(request)
         answer = RedirectResponse(LOGIN if self._view.needs_key() else "/", 303)
         clear_session(request, answer)
         return answer
@@ -129,7 +129,7 @@ class Pages:
     def refuse(self, request: Request, error: GatewayError) -> Response:
         """Answers with an error: in words to a browser that opens a page, else as JSON."""
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-            answer: Response = self._page("refused.html", error.status, error=error.text)
+            answer: Response = self.page("refused.html", error.status, error=error.text)
         else:
             answer = Response(error_body(error), error.status, media_type="application/json")
         answer.headers.update(refusal_headers(error))
@@ -138,9 +138,9 @@ class Pages:
     async def _open_session(self, request: Request) -> Response:
         """Answers with a session, or with the form that says itself what is wrong."""
         try:
-            session = self._guard.log_in(request, await _form_value(request, "key"))
+            session = self.guard.log_in(request, await _form_value(request, "key"))
         except GatewayError as error:
-            answer: Response = self._page("login.html", error.status, error=error.text)
+            answer: Response = self.page("login.html", error.status, error=error.text)
             answer.headers.update(refusal_headers(error))
             return answer
         answer = RedirectResponse("/", 303)
@@ -162,7 +162,7 @@ class Pages:
             "version": self._version,
             "base": site_of(request).base,
             "needs_key": self._view.needs_key(),
-            "may_log_out": self._view.needs_key() and self._guard.is_known(request),
+            "may_log_out": self._view.needs_key() and self.guard.is_known(request),
             "summary": overview.summary,
             "endpoints": overview.endpoints,
             "recent": overview.recent,
@@ -177,7 +177,8 @@ class Pages:
             "blank": (EndpointRow(), ModelRow(), ExchangeRow()),
         }
 
-    def _page(self, name: str, status: int, **facts: object) -> HTMLResponse:
+    def page(self, name: str, status: int, **facts: object) -> HTMLResponse:
+        """Renders a template."""
         text = self._templates.get_template(name).render(**facts)
         return HTMLResponse(text, status, headers=_PAGE_HEADERS)
 

@@ -24,7 +24,7 @@ LOADED: Final = 3
 """Models in memory that are named."""
 
 _STATES: Final = {"up": "Up", "down": "Down", "unknown": "Not tried yet"}
-_TONES: Final = {"refused": "warn", "failed": "bad", "truncated": "bad", "cancelled": "quiet"}
+TONES: Final = {"refused": "warn", "failed": "bad", "truncated": "bad", "cancelled": "quiet"}
 _REFUSED: Final = re.compile(r"\b(401|403|api[ _-]key|unauthori[sz]ed|forbidden)\b", re.IGNORECASE)
 """An endpoint's words for a key it does not take."""
 
@@ -246,7 +246,7 @@ def _exchange_row(record: Record) -> ExchangeRow:
     at = datetime.fromtimestamp(record.at, UTC)
     return ExchangeRow(
         id=record.id,
-        tone="warn" if _is_own_error(record) else _TONES.get(record.outcome, "ok"),
+        tone="warn" if _is_own_error(record) else TONES.get(record.outcome, "ok"),
         at=at.isoformat(timespec="milliseconds"),
         time=at.strftime("%H:%M:%S"),
         model=record.model or UNKNOWN,

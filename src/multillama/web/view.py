@@ -62,8 +62,8 @@ class View(Protocol):
     def recent(self) -> Sequence[Record]:
         """Returns the newest exchanges, newest first, bounded."""
 
-    def decisions(self, limit: int) -> Sequence[Decision]:
-        """Explains the newest exchanges, newest first."""
+    def exchanges(self, limit: int) -> Sequence[Record]:
+        """Returns the newest exchanges that can be explained, newest first."""
 
     def decision(self, id: str) -> Decision | None:
         """Explains one exchange; None if it is not, or no longer, known."""

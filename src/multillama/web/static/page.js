@@ -64,6 +64,7 @@ function localTime(iso) {
 function fillExchange(element, row) {
   fill(element, { ...row, time: localTime(row.at) });
   element.querySelector("time").dateTime = row.at;
+  element.querySelector("a").href = `/multillama/exchanges/${encodeURIComponent(row.id)}`;
 }
 
 function drawOverview({ summary, endpoints, recent }) {
