@@ -181,3 +181,25 @@ def test_another_key_counts_from_then_on():
 
     assert (view.is_key("old"), view.is_key("new")) == (False, True)
     assert view.changed() > before
+
+
+def test_an_exchange_can_be_explained_and_a_probe_is_none():
+    view, _ = view_of()
+    view.on_record(record(1))
+    view.on_record(record(2, operation="health"))
+
+    told = view.decision("1")
+
+    assert told is not None
+    assert (told.operation, told.total_ms) == ("chat", 1.0)
+    assert view.decision("2") is None
+    assert [row.id for row in view.exchanges(5)] == ["1"]
+    assert view.capacity() == 1000
+
+
+def test_a_dry_run_is_made_of_the_snapshot_in_use():
+    view, here = view_of()
+
+    choice = view.dry_run("m1", {})
+
+    assert [row.endpoint for row in choice.considered] == [here.name]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from multillama.core.continuation import continuation_body
+from multillama.core.continuation import changed_members, continuation_body
 from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, Partial
 from multillama.core.resume import Form, How
 
@@ -120,3 +120,18 @@ def test_every_other_member_keeps_its_bytes() -> None:
     for kept in (b"1.00", b'{"content":"\\u00e9" ,"role":"user"}', b'{"include_usage" : true}'):
         assert kept in made
     assert b'{"k":[1 ,2],"k":3}' in made
+
+
+def test_the_members_that_a_continuation_changes_are_named() -> None:
+    body = b'{"model": "m1", "messages": [], "max_tokens": 9}'
+    continued = continuation_body(body, Partial(dialect=CHAT, text="One", tokens=2), FINAL)
+
+    names = changed_members(body, continued)
+
+    assert sorted(names) == [
+        "add_generation_prompt",
+        "continue_final_message",
+        "max_tokens",
+        "messages",
+    ]
+    assert changed_members(body, body) == []

@@ -164,6 +164,19 @@ def test_a_plan_of_affinity_tells_what_is_to_be_remembered():
     assert len(make_plan(snapshot, "m1", still(), body=body, operation=CHAT).blocks) == 2
 
 
+def test_a_plan_of_affinity_tells_who_has_the_conversation():
+    snapshot = offering(target("a"), target("b"), strategy="affinity")
+    live = Live(dice(0.5))
+    body = b'{"messages":[{"role":"user","content":"hello"}]}'
+    first = make_plan(snapshot, "m1", live, body=body, operation=OPERATIONS[0])
+    live.affinity.remember(first.blocks, snapshot.routes["m1"].targets[1])
+
+    again = make_plan(snapshot, "m1", live, body=body, operation=OPERATIONS[0])
+
+    assert first.remembered is None
+    assert again.remembered is snapshot.routes["m1"].targets[1]
+
+
 def test_a_session_is_a_wish_for_affinity_whatever_the_strategy():
     snapshot = offering(target("a"), target("b"), strategy="round_robin")
 

@@ -455,3 +455,17 @@ def test_an_endpoint_is_full_when_what_is_known_of_its_room_is_taken(facts, said
 )
 def test_warm_is_local_and_loaded_and_surely_free(facts, said):
     assert is_cold(target(**facts)) is said
+
+
+# looking only
+
+
+def test_a_copy_takes_nobodys_turn():
+    live = Live(dice(0.25))
+    targets = [target(name) for name in "abc"]
+    looked = [order("round_robin", *targets, live=live.copy()) for _ in range(3)]
+
+    orders = [order("round_robin", *targets, live=live) for _ in range(2)]
+
+    assert (looked, orders) == (["a b c"] * 3, ["a b c", "b c a"])
+    assert live.copy().even() == live.even()

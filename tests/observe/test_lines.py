@@ -69,14 +69,14 @@ def test_a_text_line_names_the_endpoints_that_were_tried_before():
 
     line = text_of(TextLines(colour=False).record(record))
 
-    assert line.endswith("19+304 tok  after localhost:8000: connect_timeout\n")
+    assert line.endswith("19+304 tok  after localhost:8000: connect_timeout  id r1\n")
 
 
 def test_a_text_line_of_a_refusal_says_why_and_what_was_asked():
     line = text_of(TextLines(colour=False).record(REFUSAL))
 
     assert line.endswith(
-        "  refused (model_not_found: No endpoint has the model.)  POST /v1/chat/completions\n"
+        "  refused (model_not_found: No endpoint has the model.)  POST /v1/chat/completions  id r2\n"
     )
 
 
@@ -85,7 +85,7 @@ def test_a_text_line_of_a_client_that_left_says_so():
 
     line = text_of(TextLines(colour=False).record(record))
 
-    assert line.endswith("  cancelled (client_gone)\n")
+    assert line.endswith("  cancelled (client_gone)  id r1\n")
 
 
 @pytest.mark.parametrize(

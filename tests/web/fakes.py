@@ -56,7 +56,7 @@ def survived() -> Decision:
             Tried(endpoint="gpu.lan:8080", begun_ms=320.4, over_ms=322.0, cause="unreachable",
                   text="gpu.lan:8080 cannot be reached: connection refused.", then="tried the next target"),
             Tried(endpoint="box.lan:8000", role="next", begun_ms=322.2, first_byte_ms=980.0, over_ms=980.4,
-                  status=503, cause="overloaded", then="tried the next target"),
+                  status=529, cause="overloaded", then="tried the next target"),
             Tried(endpoint="localhost:11434", role="next", begun_ms=980.6, first_byte_ms=1_412.0,
                   over_ms=6_204.0, status=200, answer_bytes=48_120),
         ],
