@@ -123,3 +123,22 @@ def test_the_first_place_in_a_queue_counts():
     story.on_queue(0)
 
     assert story.queue_position == 2
+
+
+def test_both_of_a_race_that_the_client_left_are_told():
+    stage, told = telling("a", "b")
+    client = stage.client()
+    client.send(post())
+    stage.connect()
+    exchange = client.protocol.running
+    first, snapshot = exchange.attempt, stage.listener.snapshot
+    rival = exchange.open(snapshot.routes["m1"].targets[1], snapshot)
+    rival.role, rival.rival = "hedge", first
+    client.transport.lose()
+
+    (decision,) = told
+
+    assert [(row.endpoint, row.role) for row in decision.attempts] == [
+        ("a", "first"),
+        ("b", "hedge"),
+    ]

@@ -196,6 +196,22 @@ def test_before_anything_was_sent_the_next_target_is_tried(pair):
     assert pair.records[0].tried == ("first: endpoint_unreachable",)
 
 
+def test_the_story_of_an_upload_has_all_its_attempts(pair):
+    told = []
+    pair.listener.on_story = lambda record, story: told.append(story.tell(record))
+    pair.client().send(upload(FORM))
+    pair.pool.waiting[0].fail("endpoint_unreachable")
+    pair.answer()
+
+    (decision,) = told
+
+    assert [(row.endpoint, row.role, row.cause) for row in decision.attempts] == [
+        ("first", "first", "endpoint_unreachable"),
+        ("second", "next", None),
+    ]
+    assert len(decision.considered) == 2
+
+
 def test_when_no_target_can_be_reached_the_last_failure_is_told(pair):
     client = pair.client()
     client.send(upload(FORM))

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -38,11 +38,11 @@ def _explain(
     settings = read_settings(flags, default_port=DEFAULT_PORT)
     url = (gateway_url or f"http://localhost:{settings.port}").rstrip("/")
     body = _ask(url, _path(id, model), settings.api_key)
-    if as_json:
-        click.echo(msgspec.json.format(body, indent=2).decode())
-        return 0
     try:
-        _show(body, sys.stdout, id=id, model=model)
+        if as_json:
+            click.echo(msgspec.json.format(body, indent=2).decode())
+        else:
+            _show(body, sys.stdout, id=id, model=model)
     except msgspec.MsgspecError as error:
         raise click.ClickException(_stranger(url)) from error
     return 0
@@ -81,7 +81,7 @@ def _ask(url: str, path: str, api_key: str | None) -> bytes:
         headers["authorization"] = f"Bearer {api_key}"
     connection = kind(parts.hostname, port, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", parts.path + path, headers=_encoded(headers))
+        connection.request("GET", parts.path + path, headers=headers)
         answer = connection.getresponse()
         status, body = answer.status, bytes(answer.read(MAX_BYTES))
     except (OSError, http.client.HTTPException) as error:
@@ -94,11 +94,6 @@ def _ask(url: str, path: str, api_key: str | None) -> bytes:
     if status != 200:
         raise click.ClickException(_refusal(url, body, has_key=api_key is not None))
     return body
-
-
-def _encoded(headers: Mapping[str, str]) -> dict[str, bytes]:
-    # http.client would take text for Latin-1; the gateway reads keys as UTF-8
-    return {name: value.encode() for name, value in headers.items()}
 
 
 def _refusal(url: str, body: bytes, *, has_key: bool) -> str:
