@@ -18,44 +18,46 @@ class RetryBudget:
     seconds, rounded up to whole windows.
     """
 
-    __slots__ = ("_repetitions", "_requests", "_second", "_wheel")
+    __slots__ = ("_ends_at", "_newest", "_repetitions", "_requests", "_second", "_wheel")
 
     def __init__(self) -> None:
         self._second = 0
+        self._ends_at = 1.0
+        """When the next second begins."""
         self._requests = 0
+        """Of the seconds before this one."""
         self._repetitions = 0
         self._wheel = [[0, 0] for _ in range(WINDOW_S)]
         """Requests and repetitions of each second."""
+        self._newest = self._wheel[0]
+        """Those of this second."""
 
     def on_request(self, now: float) -> None:
         """Counts a request of a client. HOT: once per exchange."""
-        second = int(now)
-        if second != self._second:
-            self._turn(second)
-        self._requests += 1
-        self._wheel[second % WINDOW_S][0] += 1
+        if now >= self._ends_at:
+            self._turn(int(now))
+        self._newest[0] += 1
 
     def take(self, policy: RetryPolicy, now: float) -> bool:
         """Says whether there may be one more repetition (or hedge) now, and counts it if so."""
-        second = int(now)
-        if second != self._second:
-            self._turn(second)
+        if now >= self._ends_at:
+            self._turn(int(now))
         allowed = policy.budget_floor_per_s * WINDOW_S
-        allowed += policy.budget_percent / 100 * self._requests
+        allowed += policy.budget_percent / 100 * (self._requests + self._newest[0])
         if self._repetitions + 1 > allowed:
             return False
         self._repetitions += 1
-        self._wheel[second % WINDOW_S][1] += 1
+        self._newest[1] += 1
         return True
 
     def _turn(self, second: int) -> None:
         """Forgets what is older than the window."""
+        self._requests += self._newest[0]
         passed = second - self._second
-        if passed < 0:
-            return  # a clock that went back: the slot of this second is still in the wheel
         for step in range(1, min(passed, WINDOW_S) + 1):
             slot = self._wheel[(self._second + step) % WINDOW_S]
             self._requests -= slot[0]
             self._repetitions -= slot[1]
             slot[0] = slot[1] = 0
-        self._second = second
+        self._second, self._ends_at = second, second + 1.0
+        self._newest = self._wheel[second % WINDOW_S]

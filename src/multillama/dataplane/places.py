@@ -28,8 +28,8 @@ def limit_of(endpoint: Endpoint) -> int | None:
 
 def has_place(endpoint: Endpoint) -> bool:
     """Says whether an exchange may begin there now."""
-    limit = limit_of(endpoint)
     state = endpoint.state
+    limit = endpoint.max_concurrency or state.slots  # `limit_of`: once for each exchange
     return limit is None or (state.in_flight < limit and not state.queue)
 
 
