@@ -72,6 +72,8 @@ class Attempt:
     _is_retry: bool = False
     _is_started: bool = False
     _events: WholeEvents | None = None
+    _is_watched: bool = False
+    """True while bytes of the answer may be held back, or must be looked at first."""
 
     def __init__(self, relay: Relay, pool: Pool, endpoint: Endpoint, timeouts: Timeouts) -> None:
         self._relay = relay
@@ -159,25 +161,34 @@ class Attempt:
 
     def on_head(self, head: AnswerHead) -> None:
         self._request_head = self._request_body = b""  # a long stream need not hold its prompt
-        self.status = head.status
+        status = self.status = head.status
         self.first_byte_at = monotonic()
+        if head.is_event_stream or status >= 400 or not head.length or self._relay.is_begun:
+            self._hold_back(head)
+        else:
+            self._begin(head)
+
+    def _hold_back(self, head: AnswerHead) -> None:
+        """Lets an answer that may be a failure wait, unless that would change nothing."""
         if head.is_event_stream and head.length is None and not is_coded(head.lines):
             self._events = WholeEvents()
-        if self.is_judged and (
-            head.status >= 400 or head.is_event_stream or not head.length or self._relay.is_begun
-        ):
+        if self.is_judged:
             self.held_head = head
+            self._is_watched = True
         else:
             self._begin(head)
 
     def _begin(self, head: AnswerHead) -> None:
         self.has_begun = True
-        rival, self.rival = self.rival, None
-        if rival is not None:
-            rival.rival = None
-            rival.cancel()
-        if not self._relay.is_begun:
-            self._relay.begin(head, self.endpoint, at=self.first_byte_at, notes=self.notes)
+        if self.rival is not None:
+            self._win(self.rival)
+        relay = self._relay
+        if not relay.is_begun:
+            relay.begin(head, self.endpoint, at=self.first_byte_at, notes=self.notes)
+
+    def _win(self, rival: "Attempt") -> None:
+        self.rival = rival.rival = None
+        rival.cancel()
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
         data = b""
@@ -186,21 +197,29 @@ class Attempt:
         events = self._events
         if events is not None and (events.half or not data.endswith(BLANK_LINES)):
             data = events.rest() + data if is_last else events.take(data)
-        if self.held_head is not None:
+        if not self._is_watched:
+            self._relay.pass_on(data, is_last)
+            if is_last:
+                self._end()
+        elif self.held_head is not None:
             self._weigh(self.held_head, data, is_last=is_last)
-            return
-        self._forward(data, is_last=is_last)
+        else:
+            self._forward(data, is_last=is_last)
 
     def _forward(self, data: bytes, *, is_last: bool) -> None:
+        """Passes on what has been looked at."""
         relay = self._relay
-        if self.stitch is not None or relay.kept is not None:
+        if self._is_watched:
             data, fault = self._inspect(data, is_last=is_last)
             if fault is not None:
                 if data:
-                    relay.pass_on(data, is_last=False)
+                    relay.keep(data)
+                    relay.pass_on(data, False)
                 self.give_up(fault)
                 return
-        relay.pass_on(data, is_last=is_last)
+            relay.keep(data)
+            self._is_watched = self.stitch is not None or relay.kept is not None
+        relay.pass_on(data, is_last)
         if is_last:
             self._end()
 
@@ -235,6 +254,8 @@ class Attempt:
             self.held_head, self.held = None, b""
             self.first_byte_at = monotonic()
             self._begin(head)
+            relay = self._relay
+            self._is_watched = self.stitch is not None or (relay.kept is not None and relay.can_tell)
             self._forward(held, is_last=is_last)
             return
         if not is_last and self.upstream is not None:
@@ -265,7 +286,7 @@ class Attempt:
             return
         self.held_head = None
         self._begin(head)
-        self._relay.pass_on(self.held, is_last=True)
+        self._relay.pass_on(self.held, True)
 
     def on_lost(self, error: GatewayError, *, reusable_socket_died: bool) -> None:
         if reusable_socket_died and not self._is_retry and error.kind == "endpoint_closed":

@@ -38,7 +38,7 @@ async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
     """
     server, request = exchange.server, exchange.request
     server.budget.on_request(request.started)
-    plan = exchange.plan = make_plan(
+    plan = make_plan(
         snapshot,
         exchange.model or "",
         server.live,
@@ -47,6 +47,8 @@ async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
         wishes=request.head.wishes,
     )
     policy, target = plan.policy, plan.targets[0]
+    if len(plan.targets) > 1:
+        exchange.story.plan = plan
     if exchange.stream and exchange.operation.dialect in DIALECTS and may_resume(plan):
         exchange.relay.kept = []
         exchange.keeps_body = True
@@ -58,7 +60,8 @@ async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
             await exchange.pause()
         if attempt.error is None and attempt.cause is None:
             exchange.note(attempt)
-            on_success(exchange, attempt, plan)
+            if plan.blocks or target.endpoint.state.breaker is not None:
+                on_success(exchange, attempt, plan)
             return
     await Attempts(exchange, plan, snapshot).run(attempt)
 
@@ -105,7 +108,7 @@ class Attempts:
         self.exchange = exchange
         self._server = exchange.server
         self.story = exchange.story
-        self.plan = plan
+        self.story.plan = self.plan = plan
         self.targets = plan.targets + plan.paused
         """In the order in which they are tried."""
         self._snapshot = snapshot

@@ -5,12 +5,12 @@ looks whether what it waits for has come. So it costs no task and no turn of the
 """
 
 from collections.abc import Coroutine, Generator
+from types import coroutine
 from typing import Any, Final, Protocol
 
 from multillama.core.auth import check_key, check_page
 from multillama.core.budget import RetryBudget
 from multillama.core.operations import Body, Operation
-from multillama.core.plan import Plan
 from multillama.core.record import Record, outcome_of
 from multillama.core.refusal import error_body
 from multillama.core.retry import SHOULD_NOT_RETRY
@@ -74,12 +74,6 @@ class Caller(Client, Protocol):
     def on_exchange_over(self, *, must_close: bool) -> None: ...
 
 
-class _Pause:
-    def __await__(self) -> Generator[None, None, None]:
-        yield
-
-
-PAUSE: Final = _Pause()
 _LINES: Final = {
     "invalid_api_key": b"www-authenticate: Bearer\r\n",
     "shutting_down": b"retry-after: 1\r\n",
@@ -100,7 +94,6 @@ class Exchange:
     """The newest, or the one whose answer the client sees."""
     attempts: int = 0
     _tried: tuple[str, ...] = ()
-    plan: Plan | None = None
     deadline: float = NEVER
     watched: float = NEVER
     """The wheel's, for waits that end by themselves."""
@@ -146,7 +139,9 @@ class Exchange:
     def cancel(self) -> None:
         """The client is gone."""
         self._stopped = ("client_gone", "The client left before the answer was complete.")
-        self._stop_attempts()
+        attempt = self.attempt
+        if attempt is not None and not attempt.is_over:
+            self._stop_attempts(attempt)
         self.wake()
 
     def end(self, kind: str, text: str) -> None:
@@ -163,12 +158,11 @@ class Exchange:
         if not self.keeps_body:
             self.body = b""
 
-    def _stop_attempts(self) -> None:
-        attempt = self.attempt
-        if attempt is not None and not attempt.is_over:
-            for running in (attempt.rival, attempt):
-                if running is not None:
-                    running.stop()
+    @staticmethod
+    def _stop_attempts(attempt: Attempt) -> None:
+        for running in (attempt.rival, attempt):
+            if running is not None:
+                running.stop()
 
     @property
     def story(self) -> Story:
@@ -191,7 +185,14 @@ class Exchange:
         error: GatewayError | None = None
         try:
             if self.operation.body is Body.JSON:
-                await self._serve_json()
+                snapshot = self.server.snapshot
+                self.admit(snapshot, snapshot.limits.body_bytes)
+                if not self.request.is_complete:
+                    await self._come()
+                self.body = self.caller.take_body()
+                view = peek(self.body)
+                self.model, self.stream = view.model, bool(view.stream)
+                await serve_json(self, snapshot)
             else:
                 # Imported when the first upload comes: it is rare, and start-up is watched.
                 from multillama.dataplane.upload import serve_upload
@@ -206,24 +207,22 @@ class Exchange:
             error = GatewayError("internal_error", "The gateway failed. Its log has the reason.")
         self._finish(error)
 
-    async def _serve_json(self) -> None:
-        server, request, caller = self.server, self.request, self.caller
-        snapshot = server.snapshot
-        self.admit(snapshot, snapshot.limits.body_bytes)
-        if not request.is_complete:
-            caller.want_body()
-            while not request.is_complete:
-                await self.pause()
-        self.body = caller.take_body()
-        view = peek(self.body)
-        self.model, self.stream = view.model, bool(view.stream)
-        await serve_json(self, snapshot)
+    async def _come(self) -> None:
+        """Waits for the rest of the request."""
+        self.caller.want_body()
+        while not self.request.is_complete:
+            await self.pause()
 
-    async def pause(self) -> None:
+    # A generator, as a coroutine that awaits one would be a second object for each wait: 0.2 µs an exchange.
+    @coroutine
+    def pause(self) -> Generator[None, None, None]:
         """Waits for the next callback; raises as `check`."""
-        self.check()
-        await PAUSE
-        self.check()
+        request = self.request
+        if self._stopped is not None or request.failure is not None:
+            self.check()
+        yield
+        if self._stopped is not None or request.failure is not None:
+            self.check()
 
     async def pause_until(self, at: float) -> None:
         """Waits for the next callback, at most until then; raises as `check`."""
@@ -281,29 +280,31 @@ class Exchange:
     def open(self, target: Target, snapshot: Snapshot) -> Attempt:
         """Makes the next attempt."""
         last = self.attempt
-        if last is not None and last.why is not None:
-            self._tried += (f"{last.endpoint}: {last.why}",)
+        begun = self.request.started
+        if last is not None:
+            begun = self.server.now()
+            if last.why is not None:
+                self._tried += (f"{last.endpoint}: {last.why}",)
         self.attempts += 1
-        begun = self.request.started if last is None else self.server.now()
         endpoint = target.endpoint
-        endpoint.state.requests += 1
+        state = endpoint.state
+        state.requests += 1
         timeouts = endpoint.timeouts or snapshot.timeouts
         attempt = self.attempt = Attempt(self.relay, self.server.pool, endpoint, timeouts)
         attempt.target = target
         attempt.begun_at = begun
-        breaker = endpoint.state.breaker
-        if breaker is not None:
-            attempt.is_probe = breaker.begin_probe(target.model, begun)
+        if state.breaker is not None:
+            attempt.is_probe = state.breaker.begin_probe(target.model, begun)
         return attempt
 
     def note(self, attempt: Attempt) -> None:
         """Takes note of how an attempt went, for the state of its endpoint."""
-        state, error = attempt.target_endpoint.state, attempt.error
-        if attempt.status >= 400:
+        state, error, status = attempt.target_endpoint.state, attempt.error, attempt.status
+        if status >= 400:
             # Not its time to the first byte: who refuses is quick, and would draw more.
             state.is_up = True
-            state.on_status(attempt.status, at=self.request.at)
-        elif attempt.status:
+            state.on_status(status, at=self.request.at)
+        elif status:
             state.on_answer((attempt.first_byte_at - attempt.begun_at) * 1000)
         if error is not None:
             reached = error.failure.has_reached
@@ -313,7 +314,9 @@ class Exchange:
 
     def _finish(self, error: GatewayError | None) -> None:
         """Answers a failure that nobody has answered, then writes the one record."""
-        self._stop_attempts()
+        attempt = self.attempt
+        if attempt is not None and not attempt.is_over:
+            self._stop_attempts(attempt)
         if self.watched != NEVER:
             self.server.timers.forget(self)
         relay = self.relay
@@ -387,7 +390,7 @@ class Exchange:
         if error is not None:
             record.outcome = outcome_of(error, committed=answered is not None)
             record.error, record.error_text = error.kind, error.text
-        if self._story is not None or (self.plan is not None and len(self.plan.targets) > 1):
-            self.story.on_end(self.plan, attempt, record, started=started)
-            self.server.on_story(record, self.story)
+        if self._story is not None:
+            self._story.on_end(attempt, record, started=started)
+            self.server.on_story(record, self._story)
         self.server.on_record(record)

@@ -95,7 +95,6 @@ class Relay:
         self.is_begun = True
         self.first_byte_at = at
         self.status = head.status
-        self.is_event_stream = self._is_opening = head.is_event_stream
         client, lines, length = self._client, head.lines, head.length
         if not head.has_date:  # RFC 9110 §6.6.1
             lines.append(b"date: " + client.date())
@@ -116,6 +115,7 @@ class Relay:
             else:
                 self.must_close = True
         if head.is_event_stream:
+            self.is_event_stream = self._is_opening = True
             self.can_tell = length is None and not is_coded(lines)
             lines.append(UNBUFFERED)
         if not self.can_tell:
@@ -128,7 +128,7 @@ class Relay:
         self._head_bytes = b"%b%b\r\n\r\n" % (status_line(head.status), b"\r\n".join(lines))
         client.on_commit()
 
-    def pass_on(self, data: bytes, *, is_last: bool) -> None:
+    def pass_on(self, data: bytes, is_last: bool) -> None:
         """Forwards bytes of the body, maybe none; the answer is complete with `is_last`."""
         if data:
             size = len(data)
@@ -137,8 +137,6 @@ class Relay:
             ending.append(data)
             if len(ending) > MAX_PIECES or size > EDGE_BYTES or self._is_opening:
                 self._trim()
-            if self.kept is not None:
-                self._keep(self.kept, data)
             if self._is_chunked:
                 data = b"%x\r\n%b\r\n" % (size, data)
                 if is_last:
@@ -165,11 +163,12 @@ class Relay:
         tail = ending[-1] if len(ending[-1]) >= EDGE_BYTES else b"".join(ending)
         ending[:] = [tail[-EDGE_BYTES:]]
 
-    def _keep(self, kept: list[bytes], data: bytes) -> None:
-        """Keeps all of it, up to a limit."""
-        kept.append(data)
-        if self.answer_bytes > MAX_KEPT_BYTES:
-            self.kept = None
+    def keep(self, data: bytes) -> None:
+        """Keeps whole events that the client gets, up to a limit."""
+        if self.kept is not None:
+            self.kept.append(data)
+            if self.answer_bytes + len(data) > MAX_KEPT_BYTES:
+                self.kept = None
 
     def keep_alive(self, comment: bytes, *, at: float) -> None:
         """Tells a client that waits for its stream's first event that we are still here; this begins the answer."""
@@ -178,7 +177,7 @@ class Relay:
             head.is_event_stream = True
             head.lines = [b"content-type: text/event-stream", b"cache-control: no-cache"]
             self.begin(head, "-", at=at)
-        self.pass_on(comment, is_last=False)
+        self.pass_on(comment, False)
 
     def break_off(self, error: GatewayError) -> None:
         """Tells the client, which has the head and maybe more, that the answer is not whole.

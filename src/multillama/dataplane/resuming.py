@@ -41,7 +41,7 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
         if partial is None or not able:
             attempts.story.attempts[-1].then = f"was not continued: {reason}"
             if broken.held:  # its own words for what went wrong
-                exchange.relay.pass_on(broken.held, is_last=True)
+                exchange.relay.pass_on(broken.held, True)
                 return
             raise _told(error, reason)
         target = await attempts.place_among(able)

@@ -32,11 +32,8 @@ class Story:
         if member not in self.edits:
             self.edits += (member,)
 
-    def on_end(
-        self, plan: Plan | None, last: "Attempt | None", record: Record, *, started: float
-    ) -> None:
-        """Takes note of the plan, and of what was under way at the end: the last attempt, and its rival."""
-        self.plan = plan
+    def on_end(self, last: "Attempt | None", record: Record, *, started: float) -> None:
+        """Takes note of what was under way at the end: the last attempt, and its rival."""
         if last is None or record.attempts <= max(len(self.attempts), 1):
             return  # a single attempt is told by the record
         now = started + record.total_ms / 1000
