@@ -43,7 +43,7 @@ def test_times_are_told_in_whole_microseconds():
 
     told = [stage.records[0].first_byte_ms, *(record.total_ms for record in stage.records)]
     assert all(told)
-    assert [len(str(ms).partition(".")[2]) for ms in told] == [3] * 3
+    assert max(len(str(ms).partition(".")[2]) for ms in told) == 3
 
 
 def test_an_event_stream_is_a_stream_also_where_nobody_asked_for_one():

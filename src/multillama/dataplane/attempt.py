@@ -16,7 +16,7 @@ from multillama.core.snapshot import Endpoint, Target, Timeouts
 from multillama.core.sound import sound_part
 from multillama.core.usage import says_it_is_over
 from multillama.dataplane.pool import Connecting, Pool
-from multillama.dataplane.relay import Relay, is_coded
+from multillama.dataplane.relay import Relay
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
 from multillama.wire.answers import AnswerHead
@@ -170,7 +170,7 @@ class Attempt:
 
     def _hold_back(self, head: AnswerHead) -> None:
         """Lets an answer that may be a failure wait, unless that would change nothing."""
-        if head.is_event_stream and head.length is None and not is_coded(head.lines):
+        if head.has_open_events:
             self._events = WholeEvents()
         if self.is_judged:
             self.held_head = head
@@ -191,9 +191,7 @@ class Attempt:
         rival.cancel()
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
-        data = b""
-        if parts:
-            data = parts.pop() if len(parts) == 1 else _take_all(parts)
+        data = parts.pop() if len(parts) == 1 else _take_all(parts)
         events = self._events
         if events is not None and (events.half or not data.endswith(BLANK_LINES)):
             data = events.rest() + data if is_last else events.take(data)
@@ -255,7 +253,9 @@ class Attempt:
             self.first_byte_at = monotonic()
             self._begin(head)
             relay = self._relay
-            self._is_watched = self.stitch is not None or (relay.kept is not None and relay.can_tell)
+            self._is_watched = self.stitch is not None or (
+                relay.kept is not None and relay.can_tell
+            )
             self._forward(held, is_last=is_last)
             return
         if not is_last and self.upstream is not None:

@@ -359,7 +359,8 @@ class Downstream(asyncio.Protocol):
             self._timers.arm(self, self._listener.snapshot.timeouts.write_s)
         else:
             self._mode = HEAD
-            self._wait(self._listener.snapshot.timeouts.keep_alive_s)
+            if not self._is_write_paused:  # `_wait`: once for each exchange
+                self._timers.arm(self, self._listener.snapshot.timeouts.keep_alive_s)
             if self._queued or self._is_half_closed or self.is_read_paused:
                 self._pump()
 

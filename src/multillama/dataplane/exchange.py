@@ -191,7 +191,7 @@ class Exchange:
                     await self._come()
                 self.body = self.caller.take_body()
                 view = peek(self.body)
-                self.model, self.stream = view.model, bool(view.stream)
+                self.model, self.stream = view.model, view.stream is True
                 await serve_json(self, snapshot)
             else:
                 # Imported when the first upload comes: it is rare, and start-up is watched.
@@ -358,7 +358,11 @@ class Exchange:
         """Writes the record; `answered` is what the client got of an answer, if any."""
         request, model, attempt = self.request, self.model, self.attempt
         started = request.started
-        record = Record(
+        stream = self.stream
+        if answered is not None:
+            status, own_bytes = answered.status, answered.answer_bytes
+            stream = stream or answered.is_event_stream
+        record = Record(  # no more than fifteen at once: CPython would build a dict for them first
             id=self.id,
             at=request.at,
             operation=self.operation.name,
@@ -369,7 +373,7 @@ class Exchange:
             endpoint=None if attempt is None else attempt.endpoint,
             status=status,
             outcome="ok",
-            stream=self.stream,
+            stream=stream,
             # Whole microseconds, which read well in the log: 44 ns a figure, where `round` takes 170.
             total_ms=int((self.server.now() - started) * 1e6) / 1000,
             request_bytes=request.received_bytes,
@@ -384,9 +388,6 @@ class Exchange:
                 attempt.target_endpoint.state.on_usage(into, out)
             record.input_tokens, record.output_tokens = into, out
             record.first_byte_ms = int((answered.first_byte_at - started) * 1e6) / 1000
-            record.status = answered.status
-            record.response_bytes = answered.answer_bytes
-            record.stream = self.stream or answered.is_event_stream
         if error is not None:
             record.outcome = outcome_of(error, committed=answered is not None)
             record.error, record.error_text = error.kind, error.text

@@ -24,9 +24,8 @@ UNBUFFERED: Final = b"x-accel-buffering: no"
 
 MAX_PIECES: Final = 16
 """In which an answer's end is kept."""
-
-_OUR_ID: Final = "x-request-id: %s\r\nx-multillama-endpoint: %s"
-_BESIDE_ITS_ID: Final = "x-multillama-id: %s\r\nx-multillama-endpoint: %s"
+OPENING: Final = 0
+"""No piece is passed over while a stream's first bytes are kept."""
 
 
 class Client(Protocol):
@@ -69,8 +68,8 @@ class Relay:
     _head_bytes: bytes = b""
     _is_chunked: bool = False
     _is_framed: bool = False
-    _is_opening: bool = False
-    """True while a stream's first bytes are kept."""
+    _max_pieces: int = MAX_PIECES
+    """`OPENING`, while a stream's first bytes are kept, too."""
 
     def __init__(self, client: Client, dialect: str, exchange_id: str) -> None:
         """Takes the client's dialect, and the id that it is sent as `x-request-id`.
@@ -99,8 +98,9 @@ class Relay:
         if not head.has_date:  # RFC 9110 §6.6.1
             lines.append(b"date: " + client.date())
         # The endpoint's own request id is the one its support asks for, so it keeps that name.
-        own = _BESIDE_ITS_ID if head.has_request_id else _OUR_ID
-        lines.append((own % (self._exchange_id, endpoint)).encode("latin-1"))
+        name = "x-multillama-id" if head.has_request_id else "x-request-id"
+        own = f"{name}: {self._exchange_id}\r\nx-multillama-endpoint: {endpoint}"
+        lines.append(own.encode("latin-1"))
         if notes:
             lines.append(notes)
         if length is not None:
@@ -115,8 +115,9 @@ class Relay:
             else:
                 self.must_close = True
         if head.is_event_stream:
-            self.is_event_stream = self._is_opening = True
-            self.can_tell = length is None and not is_coded(lines)
+            self.is_event_stream = True
+            self._max_pieces = OPENING
+            self.can_tell = head.has_open_events
             lines.append(UNBUFFERED)
         if not self.can_tell:
             self.kept = None
@@ -125,7 +126,7 @@ class Relay:
             lines.append(b"connection: close")
         elif not client.has_http_11:
             lines.append(b"connection: keep-alive")
-        self._head_bytes = b"%b%b\r\n\r\n" % (status_line(head.status), b"\r\n".join(lines))
+        self._head_bytes = status_line(head.status) + b"\r\n".join(lines) + b"\r\n\r\n"
         client.on_commit()
 
     def pass_on(self, data: bytes, is_last: bool) -> None:
@@ -135,10 +136,10 @@ class Relay:
             self.answer_bytes += size
             ending = self.ending
             ending.append(data)
-            if len(ending) > MAX_PIECES or size > EDGE_BYTES or self._is_opening:
+            if len(ending) > self._max_pieces or size > EDGE_BYTES:
                 self._trim()
             if self._is_chunked:
-                data = b"%x\r\n%b\r\n" % (size, data)
+                data = b"%x\r\n" % size + data + b"\r\n"
                 if is_last:
                     data += LAST_CHUNK
             if self._head_bytes:
@@ -153,9 +154,10 @@ class Relay:
     def _trim(self) -> None:
         """Keeps the edges of the answer: its usage stands there."""
         ending = self.ending
-        if self._is_opening:
+        if self._max_pieces == OPENING:
             self.opening += ending[-1][: EDGE_BYTES - len(self.opening)]
-            self._is_opening = len(self.opening) < EDGE_BYTES
+            if len(self.opening) >= EDGE_BYTES:
+                self._max_pieces = MAX_PIECES
             if len(ending) <= MAX_PIECES and len(ending[-1]) <= EDGE_BYTES:
                 return
         if not self.opening:
@@ -195,8 +197,3 @@ class Relay:
             self.must_close = True
             # Without framing, an orderly end would look like the end of the answer.
             client.hang_up(hard=not self._is_framed)
-
-
-def is_coded(lines: list[bytes]) -> bool:
-    """Says whether header lines announce a compressed body, into which nothing can be written."""
-    return any(line[:17].lower() == b"content-encoding:" for line in lines)

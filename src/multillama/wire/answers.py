@@ -36,6 +36,8 @@ _NAMING: Final = 5
 _DROP: Final = 6
 _DATE: Final = 7
 """Forwarded, and tells that we need not add one."""
+_CODED: Final = 8
+"""Forwarded, and tells that the body is compressed: nothing can be written into it."""
 _DROPPED: Final = frozenset(
     (
         b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
@@ -56,6 +58,7 @@ class AnswerHead:
         "chunked",
         "has_date",
         "has_request_id",
+        "is_coded",
         "is_event_stream",
         "length",
         "lines",
@@ -67,10 +70,16 @@ class AnswerHead:
         self.length: int | None = None
         self.chunked = False
         self.is_event_stream = False
+        self.is_coded = False
         self.has_date = False
         self.has_request_id = False
         self.lines: list[bytes] = []
         """Header lines for the client as the endpoint sent them, without their CRLF."""
+
+    @property
+    def has_open_events(self) -> bool:
+        """True for a stream of events that can be read on the way, and ended by an event of ours."""
+        return self.is_event_stream and self.length is None and not self.is_coded
 
     @property
     def may_have_body(self) -> bool:
@@ -239,6 +248,8 @@ class AnswerReader:
             head.lines.append(line)
             if role == _EVENTS:
                 head.is_event_stream = True
+            elif role == _CODED:
+                head.is_coded = True
             else:
                 head.has_request_id = True
 
@@ -261,6 +272,8 @@ def _role_of(line: bytes) -> int:
         return _ID
     if name == b"date":
         return _DATE
+    if name == b"content-encoding":
+        return _CODED
     if name == b"connection":
         return _DROP if value.strip().lower() in (b"keep-alive", b"close") else _NAMING
     if name == b"transfer-encoding":
