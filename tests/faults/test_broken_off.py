@@ -40,6 +40,19 @@ def error_event(answer: Answer) -> tuple[str | None, dict[str, Any]]:
     return lines.get("event"), json.loads(lines["data"])
 
 
+@pytest.mark.parametrize("path", DIALECTS)
+async def test_a_stream_that_could_be_continued_and_need_not_be_ends_as_it_is(
+    pair: Running, server: ScriptedServer, path: str
+) -> None:
+    server.next(Behaviour(events=800))
+
+    answer = await ask(pair.port, streaming(path))
+
+    whole = b"".join(server.answer(server.calls[0], Behaviour(events=800)).parts)
+    assert (answer.body == whole, answer.end) == (True, "whole")
+    assert (await pair.record()).outcome == "ok"
+
+
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("path", DIALECTS)
 async def test_a_stream_that_breaks_off_before_its_first_event_is_an_error_status(

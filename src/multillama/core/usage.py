@@ -34,6 +34,9 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     output_tokens: int | None = None
 
 
+_RESPONSE_OVER: Final = re.compile(rb'"type": ?"response\.(?:completed|incomplete|failed)"')
+
+
 def read_usage(opening: bytes, ending: bytes) -> Usage:
     """Reads the counts of an answer.
 
@@ -82,4 +85,7 @@ def _cached_beside(into: re.Match[bytes], data: bytes, end: int) -> int:
 
 def says_it_is_over(ending: bytes) -> bool:
     """Says whether a stream's own last event has come: clients may leave at it, before the bytes that end the body."""
-    return b"data: [DONE]" in ending[-64:] or b"event: message_stop" in ending[-256:]
+    if b"data: [DONE]" in ending[-64:] or b"event: message_stop" in ending[-256:]:
+        return True
+    # The last event of a response has all of it inside. In a text the quotation marks would be escaped.
+    return _RESPONSE_OVER.search(ending) is not None

@@ -232,7 +232,8 @@ class Attempt:
         if what is not None:
             self.held = data[len(sound) :]
             return sound, self._fault("endpoint_malformed", what)
-        if is_last and not says_it_is_over(b"".join(self._relay.ending[-2:]) + data):
+        kept = self._relay.kept or []  # not `ending`: a last event may be longer than that
+        if is_last and not says_it_is_over(b"".join(kept[-2:]) + data):
             what = "ended its answer before the last event"
             return data, self._fault("endpoint_truncated", what)
         return data, None
