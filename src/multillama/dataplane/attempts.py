@@ -47,7 +47,7 @@ async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
         wishes=request.head.wishes,
     )
     policy, target = plan.policy, plan.targets[0]
-    if len(plan.targets) > 1:
+    if len(plan.targets) > 1 or target.rename is not None:
         exchange.story.plan = plan
     if exchange.stream and exchange.operation.dialect in DIALECTS and may_resume(plan):
         exchange.relay.kept = []
@@ -89,6 +89,24 @@ def on_success(exchange: "Exchange", attempt: Attempt, plan: Plan) -> None:
         )
     if plan.blocks:
         exchange.server.live.affinity.remember(plan.blocks, attempt.target)
+
+
+def on_failure(
+    exchange: "Exchange",
+    attempt: Attempt,
+    cause: str,
+    policy: Policy,
+    retry_after_s: float | None = None,
+) -> None:
+    """Takes note of a failure, for the plans to come."""
+    server, target = exchange.server, attempt.target
+    target.endpoint.state.need_breaker().on_failure(
+        News(target.model, attempt.begun_at, server.now()),
+        cause,
+        policy.breaker,
+        random=server.random(),
+        retry_after_s=retry_after_s,
+    )
 
 
 def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
@@ -280,20 +298,13 @@ class Attempts:
         cause = attempt.cause
         if cause is None and attempt.error is not None:
             cause = cause_of_error(attempt.error)
-        state = attempt.target.endpoint.state
         if cause is None:
             if self._policy.hedge and attempt.first_byte_at:
                 self._measure(attempt)
             return None
         row.cause = cause
         self._reached += CAUSES[cause].reached
-        state.need_breaker().on_failure(
-            News(attempt.target.model, attempt.begun_at, now),
-            cause,
-            self._policy.breaker,
-            random=self._server.random(),
-            retry_after_s=self._asked_s(attempt),
-        )
+        on_failure(exchange, attempt, cause, self._policy, self._asked_s(attempt))
         return cause
 
     def _measure(self, attempt: Attempt) -> None:

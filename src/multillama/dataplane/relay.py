@@ -115,11 +115,8 @@ class Relay:
             else:
                 self.must_close = True
         if head.is_event_stream:
-            self.is_event_stream = True
-            self._max_pieces = OPENING
-            self.can_tell = head.has_open_events
-            lines.append(UNBUFFERED)
-        if not self.can_tell:
+            self._begin_stream(head)
+        else:
             self.kept = None
         if self.must_close or not client.may_keep_alive():
             self.must_close = True
@@ -128,6 +125,14 @@ class Relay:
             lines.append(b"connection: keep-alive")
         self._head_bytes = status_line(head.status) + b"\r\n".join(lines) + b"\r\n\r\n"
         client.on_commit()
+
+    def _begin_stream(self, head: AnswerHead) -> None:
+        self.is_event_stream = True
+        self._max_pieces = OPENING
+        self.can_tell = head.has_open_events
+        if not self.can_tell:
+            self.kept = None
+        head.lines.append(UNBUFFERED)
 
     def pass_on(self, data: bytes, is_last: bool) -> None:
         """Forwards bytes of the body, maybe none; the answer is complete with `is_last`."""

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from multillama.core.causes import cause_of_error, cause_of_status
+from multillama.core.plan import Plan
+from multillama.core.policy import QueuePolicy
 from multillama.core.retry import may_try_next
 from multillama.core.routing import make_plan
-from multillama.core.snapshot import Target
+from multillama.core.snapshot import Snapshot, Target
 from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.attempts import on_failure, on_success
 from multillama.dataplane.outgoing import opening_lines
+from multillama.dataplane.places import give_back, has_place, wait_for_place
 from multillama.dataplane.relay import LAST_CHUNK
 from multillama.dataplane.story import tried
+from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
 from multillama.wire.multipart import ModelFinder, boundary_of, replace_model
 
@@ -36,37 +42,74 @@ async def serve_upload(exchange: "Exchange") -> None:
         raise GatewayError(
             "unsupported_media_type", "Send this operation's fields as multipart/form-data."
         )
-    opening = await _read_until_model(exchange, boundary, snapshot.limits.body_bytes)
-    plan = make_plan(snapshot, exchange.model or "", wishes=exchange.request.head.wishes)
-    exchange.plan = plan
-    for target in plan.targets:
-        attempt = exchange.open(target, snapshot)
-        attempt.role = "first" if exchange.attempts == 1 else "next"
-        first = opening
-        if target.rename is not None:
-            name = msgspec.json.decode(target.rename, type=str).encode()
-            first = replace_model(opening, boundary, name)
-            exchange.story.on_edit("model")
-        attempt.is_judged = False
-        head = _head(exchange, target, len(first) - len(opening))
-        attempt.start(head, None, on_over=exchange.wake)
-        while not (attempt.is_over or attempt.is_sent):
-            await exchange.pause()
-        if attempt.is_sent:
-            opening = b""  # from here it cannot be repeated, and need not be held
-            await _send(exchange, attempt, first)
-        while not attempt.is_over:
-            await exchange.pause()
-        exchange.note(attempt)
-        error = attempt.error
-        if error is None:
+    opening = [await _read_until_model(exchange, boundary, snapshot.limits.body_bytes)]
+    wishes = exchange.request.head.wishes
+    plan = make_plan(snapshot, exchange.model or "", server.live, wishes=wishes)
+    if len(plan.targets) > 1:
+        exchange.story.plan = plan
+    attempt: Attempt | None = None
+    for target in plan.targets + plan.paused:
+        attempt = await _try(exchange, target, snapshot, plan.policy.queue, opening)
+        if _learn(exchange, attempt, plan):
             return
         row = tried(attempt, started=exchange.request.started, now=server.now())
         exchange.story.attempts.append(row)
-        if not may_try_next(error, committed=attempt.has_begun, replayable=not attempt.is_sent):
-            raise error
-    if exchange.attempt is not None and exchange.attempt.error is not None:
-        raise exchange.attempt.error
+        if (
+            attempt.is_sent
+            or attempt.error is None
+            or not may_try_next(attempt.error, committed=attempt.has_begun, replayable=True)
+        ):
+            break
+    if attempt is not None and attempt.error is not None:
+        raise attempt.error
+
+
+async def _try(
+    exchange: "Exchange",
+    target: Target,
+    snapshot: Snapshot,
+    queue: QueuePolicy,
+    opening: list[bytes],
+) -> Attempt:
+    """Makes one attempt with what was read and what follows, and waits for its end.
+
+    Once bytes have left it cannot be repeated, so the opening is let go.
+    """
+    if not has_place(target.endpoint):
+        await wait_for_place(exchange, [target], queue, until=NEVER)
+        give_back(target.endpoint)  # the attempt counts itself
+    attempt = exchange.open(target, snapshot)
+    attempt.role = "first" if exchange.attempts == 1 else "next"
+    attempt.is_judged = False
+    first = opening[0]
+    if target.rename is not None:
+        boundary = boundary_of(exchange.request.head.content_type) or b""
+        name = msgspec.json.decode(target.rename, type=str).encode()
+        first = replace_model(first, boundary, name)
+        exchange.story.on_edit("model")
+    head = _head(exchange, target, len(first) - len(opening[0]))
+    attempt.start(head, None, on_over=exchange.wake)
+    while not (attempt.is_over or attempt.is_sent):
+        await exchange.pause()
+    if attempt.is_sent:
+        opening.clear()
+        sent, first = first, b""
+        await _send(exchange, attempt, sent)
+    while not attempt.is_over:
+        await exchange.pause()
+    return attempt
+
+
+def _learn(exchange: "Exchange", attempt: Attempt, plan: Plan) -> bool:
+    """Takes note of an attempt that is over; says whether the client has an answer."""
+    exchange.note(attempt)
+    error = attempt.error
+    cause = cause_of_error(error) if error is not None else cause_of_status(attempt.status, b"")
+    if cause is None:
+        on_success(exchange, attempt, plan)
+    else:
+        on_failure(exchange, attempt, cause, plan.policy)
+    return error is None
 
 
 async def _read_until_model(exchange: "Exchange", boundary: bytes, limit_bytes: int) -> bytes:
