@@ -100,3 +100,19 @@ def test_a_story_is_named_for_people_who_hear_it(serve: Serve, open_page: Open) 
 
     assert names == [4, 5]
     assert page.title() == "llama3.3:70b · 5f3a9c1e-2a · MultiLlama"
+
+
+def test_arrow_keys_move_among_the_recent_requests(serve: Serve, open_page: Open) -> None:
+    view = busy_view()
+    page = open_page(serve(view).url)
+    is_live(page)
+    links = page.locator("#recent-rows a")
+
+    links.first.focus()
+    visited = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "Home", "ArrowUp", "End"):
+        page.keyboard.press(key)
+        visited.append(page.evaluate("document.activeElement.getAttribute('href')")[-1])
+
+    assert visited == ["1", "2", "1", "0", "0", "9"]
+    expect(page.locator("#recent-rows a[tabindex='0']")).to_have_count(1)

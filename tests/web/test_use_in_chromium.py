@@ -75,13 +75,13 @@ def test_the_tabulator_visits_each_part_once_in_order(serve: Serve, open_page: O
     expect(page.locator("#model-rows a[tabindex='-1']")).to_have_count(19)
 
     stops = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         stops.append(focused(page))
 
     assert stops == [
         "Skip to the models", "base", "q", "gpt-5.2", "tab-curl", "text-curl", "curl example",
-        "/v1/models", "status.json",
+        "gpt-5.2", "/v1/models", "status.json",
     ]  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def test_what_has_the_focus_can_be_seen(serve: Serve, open_page: Open) -> None:
     is_live(page)
 
     outlines = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         outlines.append(
             page.evaluate(
@@ -100,7 +100,7 @@ def test_what_has_the_focus_can_be_seen(serve: Serve, open_page: Open) -> None:
             )
         )
 
-    assert outlines == ["solid"] * 9
+    assert outlines == ["solid"] * 10
 
 
 def test_the_skip_link_skips(serve: Serve, open_page: Open) -> None:

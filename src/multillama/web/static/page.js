@@ -72,6 +72,7 @@ function drawOverview({ summary, endpoints, recent }) {
   fill(by("summary"), summary);
   draw(by("endpoints"), "tbody", endpoints, { template: by("endpoint-row"), fillRow: fill });
   draw(by("recent-rows"), "tr", recent, { template: by("exchange-row"), fillRow: fillExchange });
+  oneTabStop(by("recent-rows"));
   by("endpoints").hidden = !endpoints.length;
   by("no-endpoints").hidden = endpoints.length > 0;
   by("recent").hidden = !recent.length;
@@ -104,24 +105,25 @@ function drawModels() {
   by("no-models").hidden = models.all.length > 0;
   by("no-match").hidden = found.length > 0 || !models.all.length;
   by("more").hidden = found.length <= models.limit;
-  oneTabStop();
+  oneTabStop(by("model-rows"));
 }
 
-// The list is one stop for the tabulator; the arrow keys move inside it.
-function oneTabStop() {
-  const links = [...by("model-rows").querySelectorAll("a")];
+// A list is one stop for the tabulator; the arrow keys move inside it.
+function oneTabStop(list) {
+  const links = [...list.querySelectorAll("a")];
   const current = links.find((link) => link.tabIndex === 0 && link === document.activeElement) ?? links[0];
   for (const link of links) link.tabIndex = link === current ? 0 : -1;
 }
 
 function moveInList(event) {
-  const links = [...by("model-rows").querySelectorAll("a")];
+  const list = event.currentTarget;
+  const links = [...list.querySelectorAll("a")];
   const at = links.indexOf(document.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
   if (to === undefined || at < 0) return;
   event.preventDefault();
-  if (to < 0) return by("q").focus();
-  const link = links[Math.min(to, links.length - 1)];
+  if (to < 0 && list === by("model-rows")) return by("q").focus();
+  const link = links[Math.max(0, Math.min(to, links.length - 1))];
   for (const other of links) other.tabIndex = other === link ? 0 : -1;
   link.focus();
 }
@@ -271,6 +273,7 @@ by("q").form.addEventListener("submit", (event) => {
 });
 by("model-rows").addEventListener("click", onPick);
 by("model-rows").addEventListener("keydown", moveInList);
+by("recent-rows").addEventListener("keydown", moveInList);
 by("more").addEventListener("click", () => {
   models.limit += 10 * DRAWN_AT_ONCE;
   drawModels();
@@ -281,5 +284,6 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 }
 showOwnBase();
 localiseTimes();
-oneTabStop();
+oneTabStop(by("model-rows"));
+oneTabStop(by("recent-rows"));
 onVisibility();
