@@ -107,6 +107,20 @@ def test_a_replaced_model_is_an_edit():
     assert decision.considered == (Considered("a", "llama-3-8b"),)
 
 
+def test_who_was_left_out_is_told_also_where_one_target_is_left():
+    stage, told = telling("a", "b")
+    request = post(None, b"Content-Length: 15\r\n", b"x-multillama-only: b\r\n")
+    stage.client().send(request)
+    stage.answer()
+
+    (decision,) = told
+
+    assert decision.considered == (
+        Considered("b", ""),
+        Considered("a", "", None, "x-multillama-only leaves it out"),
+    )
+
+
 def test_an_edit_that_is_repeated_is_told_once():
     story = Story()
 

@@ -47,8 +47,8 @@ async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
         wishes=request.head.wishes,
     )
     policy, target = plan.policy, plan.targets[0]
-    if len(plan.targets) > 1 or target.rename is not None:
-        exchange.story.plan = plan
+    if plan.strategy is not None or target.rename is not None:
+        exchange.story.plan = plan  # also where all but one were left out: somebody will ask why
     if exchange.stream and exchange.operation.dialect in DIALECTS and may_resume(plan):
         exchange.relay.kept = []
         exchange.keeps_body = True

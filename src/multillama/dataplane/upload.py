@@ -45,7 +45,7 @@ async def serve_upload(exchange: "Exchange") -> None:
     opening = [await _read_until_model(exchange, boundary, snapshot.limits.body_bytes)]
     wishes = exchange.request.head.wishes
     plan = make_plan(snapshot, exchange.model or "", server.live, wishes=wishes)
-    if len(plan.targets) > 1:
+    if plan.strategy is not None:
         exchange.story.plan = plan
     attempt: Attempt | None = None
     for target in plan.targets + plan.paused:
