@@ -135,9 +135,9 @@ class Attempt:
         self._end()
 
     def stop(self) -> None:
-        """Cancels it before it could tell anything of its target."""
+        """Cancels it before it could tell how it went with its target."""
         breaker = self.target_endpoint.state.breaker
-        if self.is_probe and breaker is not None and not self.status:
+        if self.is_probe and breaker is not None:
             breaker.on_no_news(self.target.model)
         self.cancel()
 
@@ -188,7 +188,7 @@ class Attempt:
 
     def _win(self, rival: "Attempt") -> None:
         self.rival = rival.rival = None
-        rival.cancel()
+        rival.stop()
 
     def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
         data = parts.pop() if len(parts) == 1 else _take_all(parts)
@@ -273,7 +273,10 @@ class Attempt:
 
     def _cause(self, head: AnswerHead, held: bytes) -> str | None:
         if head.status >= 400:
-            return cause_of_status(head.status, held)
+            # In a stream that has begun, an error's body would be no event: it is told in one.
+            return cause_of_status(head.status, held) or (
+                "internal" if self._relay.is_begun else None
+            )
         if not held:
             return "empty" if head.status == 200 else None
         if head.is_event_stream:
