@@ -50,7 +50,9 @@ class Waiter:
     def grant(self, endpoint: Endpoint) -> None:
         """Gives it a place there, which counts as taken from now on."""
         endpoint.state.in_flight += 1
-        self.granted = next(target for target in self._targets if target.endpoint is endpoint)
+        # Not by identity: a reload makes new endpoints around the same state.
+        state = endpoint.state
+        self.granted = next(target for target in self._targets if target.endpoint.state is state)
         self.leave()
         self._wake()
 
@@ -77,8 +79,8 @@ def _queue_of(endpoint: Endpoint, policy: QueuePolicy, timers: Timers) -> WaitQu
     state = endpoint.state
     if state.queue is None:
         state.queue = WaitQueue(policy.max_waiting, Waiter.on_lost)
-        state.on_free = lambda: serve_next(endpoint, timers)
     state.queue.max_waiting = policy.max_waiting
+    state.on_free = lambda: serve_next(endpoint, timers)  # the newest endpoint: its limit counts
     return state.queue
 
 
@@ -98,7 +100,7 @@ async def wait_for_place(
 ) -> Target:
     """Waits until one of the targets has a place for this exchange, and takes it.
 
-    The caller must free it at once by `give_back`, or by starting an attempt in the same turn after `give_back`.
+    The caller takes it back from what is in flight, and starts an attempt there in the same turn.
 
     Args:
         exchange: Who waits.
@@ -149,11 +151,17 @@ async def _wait(exchange: "Exchange", waiter: Waiter, policy: QueuePolicy, until
         if may_tell and policy.keepalive_s is not None:
             if now >= told_at + policy.keepalive_s:
                 told_at = now
+                exchange.keeps_body = (
+                    True  # the answer begins here, and the attempt is still to come
+                )
                 exchange.relay.keep_alive(WAITING, at=now)
             due = min(until, told_at + policy.keepalive_s)
         await exchange.pause_until(due)
 
 
 def give_back(endpoint: Endpoint) -> None:
-    """Frees a place that was granted and not used, or is about to be counted by an attempt."""
-    endpoint.state.in_flight -= 1
+    """Frees a place that was granted and will not be used: whoever is next may have it."""
+    state = endpoint.state
+    state.in_flight -= 1
+    if state.on_free is not None:
+        state.on_free()

@@ -1,0 +1,264 @@
+import pytest
+
+from multillama.core.policy import QueuePolicy
+from multillama.core.snapshot import Endpoint
+from multillama.dataplane.places import has_place, limit_of
+from tests.core.samples import endpoint
+from tests.dataplane.routed import (
+    ASK,
+    ASK_STREAM,
+    Routed,
+    failing,
+    head_of,
+    local,
+    rest,
+    text_of,
+)
+from tests.dataplane.stage import OK
+
+ALIVE = b": waiting for a free endpoint\n\n"
+
+
+def narrow(*names, **policy):
+    """Endpoints with one place each."""
+    return Routed(*local(*(names or ("a",)), max_concurrency=1), **policy)
+
+
+def key(name, stream=False):
+    data = ASK_STREAM if stream else ASK
+    return data.replace(b"Host: a\r\n", b"Host: a\r\nAuthorization: Bearer %b\r\n" % name)
+
+
+# places
+
+
+@pytest.mark.parametrize(
+    ("given", "learnt", "limit"), [(None, None, None), (2, None, 2), (None, 3, 3), (2, 3, 2)]
+)
+def test_the_limit_is_the_configured_one_else_the_endpoints_own(given, learnt, limit):
+    here = endpoint(max_concurrency=given, slots=learnt)
+
+    assert limit_of(here) == limit
+
+
+@pytest.mark.parametrize(("in_flight", "is_free"), [(1, True), (2, False)])
+def test_a_place_is_free_below_the_limit(in_flight, is_free):
+    here = endpoint(max_concurrency=2, in_flight=in_flight)
+
+    assert has_place(here) is is_free
+
+
+def test_a_full_endpoint_is_passed_over_for_one_with_a_place():
+    stage = narrow("a", "b")
+
+    stage.ask()
+    stage.ask()
+
+    assert stage.asked == ["a", "b"]
+
+
+# waiting
+
+
+def test_who_waits_is_served_when_a_place_is_free_and_reads_how_long_it_took():
+    stage = narrow()
+    stage.ask()
+    first = stage.waiting("a").come()
+    client = stage.ask()
+    before = stage.asked
+    stage.loop.advance(1.5)
+
+    first.protocol.data_received(OK)
+    first.protocol.data_received(OK)
+
+    assert before == ["a"]
+    assert client.statuses == [200]
+    assert {b"x-multillama-queue-ms: 1500", b"x-multillama-queue-position: 0"} <= set(
+        head_of(client)
+    )
+    assert stage.stories[-1].queue_s == pytest.approx(1.5)
+
+
+def test_a_failure_after_a_wait_keeps_its_status_and_tells_the_wait():
+    stage = narrow(queue=QueuePolicy(max_wait_s=1.0))
+    stage.ask()
+
+    client = stage.ask()
+    stage.loop.advance(1.2)
+
+    assert (client.statuses, client.error["code"]) == ([503], "queue_timeout")
+    assert b"x-multillama-queue-position: 0" in head_of(client)
+    assert not stage.endpoints[0].state.queue
+
+
+def test_a_full_queue_refuses():
+    stage = narrow(queue=QueuePolicy(max_waiting=1))
+    stage.ask()
+    stage.ask()
+
+    client = stage.ask()
+
+    assert (client.statuses, client.error["code"]) == ([503], "queue_full")
+
+
+def test_an_exchange_that_has_to_make_room_is_told():
+    stage = narrow(queue=QueuePolicy(max_waiting=2))
+    stage.ask(key(b"x"))
+    stage.ask(key(b"x"))
+    last = stage.ask(key(b"x"))
+
+    stage.ask(key(b"y"))
+
+    assert (last.statuses, last.error["code"]) == ([503], "queue_full")
+
+
+def test_who_waits_at_two_endpoints_takes_the_first_place_and_leaves_the_other_queue():
+    stage = narrow("a", "b")
+    stage.ask()
+    stage.ask()
+    second = stage.waiting("b").come()
+    client = stage.ask()
+
+    second.protocol.data_received(OK)
+    second.protocol.data_received(OK)
+
+    assert client.statuses == [200]
+    assert [len(here.state.queue) for here in stage.endpoints] == [0, 0]
+
+
+def test_who_leaves_while_it_waits_is_forgotten():
+    stage = narrow()
+    stage.ask()
+
+    stage.ask().transport.lose()
+
+    assert not stage.endpoints[0].state.queue
+    assert [record.outcome for record in stage.records] == ["cancelled"]
+
+
+def test_who_leaves_with_a_place_in_its_hand_gives_it_to_the_next():
+    stage = narrow()
+    stage.ask()
+    first = stage.waiting("a").come()
+    leaver = stage.ask()
+    client = stage.ask()
+    stage.loop.is_lazy = True  # between the grant and the wake is the rest of a turn
+
+    first.protocol.data_received(OK)
+    leaver.transport.lose()
+    stage.loop.turn()
+    first.protocol.data_received(OK)
+    stage.loop.turn()
+
+    assert client.statuses == [200]
+    assert stage.endpoints[0].state.in_flight == 0
+
+
+def test_a_place_that_a_breaker_keeps_free_collects_no_queue():
+    stage = narrow("a", "b")
+    stage.ask()
+    stage.ask()
+    stage.waiting("b").fail("connect_timeout")  # goes on to a, and waits there
+    waiting = [len(here.state.queue or ()) for here in stage.endpoints]
+
+    stage.endpoints[1].state.breaker.on_reachable()
+    stage.ask()
+
+    assert waiting == [1, 0]
+    assert stage.asked == ["a", "b", "b"]
+
+
+def test_who_waits_through_a_reload_gets_its_place_and_the_new_limit_counts():
+    stage = narrow()
+    stage.ask()
+    first = stage.waiting("a").come()
+    stage.ask()
+    old = stage.endpoints[0]
+    wider = local("a", max_concurrency=3)[0]
+    facts = {name: getattr(wider, name) for name in wider.__struct_fields__}
+    fresh = Endpoint(**(facts | {"state": old.state}))
+    stage.serve(fresh)
+    stage.ask()
+
+    first.protocol.data_received(OK)
+
+    assert old.state.in_flight == 2
+    assert not old.state.queue
+
+
+# kept alive
+
+
+def waits_alive(**policy):
+    """A client whose stream has begun while it waits; returns the endpoint's connection, too."""
+    stage = narrow(queue=QueuePolicy(keepalive_s=1.0, max_wait_s=10.0), **policy)
+    stage.ask()
+    transport = stage.waiting("a").come()
+    client = stage.ask(ASK_STREAM)
+    stage.loop.advance(2.3)
+    return stage, transport, client
+
+
+def test_a_stream_that_waits_is_kept_alive_with_comments():
+    _, _, client = waits_alive()
+
+    assert client.received.startswith(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n")
+    assert client.received.count(ALIVE) == 2
+
+
+def test_an_answer_that_is_no_stream_waits_in_silence():
+    stage = narrow(queue=QueuePolicy(keepalive_s=1.0))
+    stage.ask()
+    client = stage.ask()
+
+    stage.loop.advance(2.3)
+
+    assert client.received == b""
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_its_answer_follows_the_comments_with_the_request_as_it_was(resume):
+    _, transport, client = waits_alive(resume=resume)
+
+    transport.protocol.data_received(OK)
+    sent = len(transport.written)
+    transport.protocol.data_received(rest("x"))
+
+    assert sent == 2
+    assert b'"stream": true' in transport.written[1]
+    assert text_of(client) == "x"
+    assert client.statuses == [200]
+
+
+@pytest.mark.parametrize("status", [b"400 Bad", b"500 No", b"404 Not"])
+def test_a_failure_after_the_comments_is_told_in_an_event(status):
+    stage, transport, client = waits_alive()
+    transport.protocol.data_received(OK)
+
+    transport.protocol.data_received(failing(status))
+
+    assert (
+        b'\n\ndata: {"error":{"message":"The endpoint a answered ' + status[:3] in client.received
+    )
+    assert client.received.endswith(b"0\r\n\r\n")
+    assert stage.records[-1].outcome == "truncated"
+
+
+def test_a_wait_that_is_too_long_is_told_in_an_event():
+    stage, _, client = waits_alive()
+
+    stage.loop.advance(10.0)
+
+    assert b'"code":"queue_timeout"' in client.received
+    assert client.statuses == [200]
+    assert stage.records[-1].error == "queue_timeout"
+
+
+def test_a_plain_answer_to_a_stream_that_has_begun_is_no_answer():
+    _, transport, client = waits_alive()
+    transport.protocol.data_received(OK)
+
+    transport.protocol.data_received(OK)
+
+    assert b'"error"' in client.received
+    assert client.received.endswith(b"0\r\n\r\n")
