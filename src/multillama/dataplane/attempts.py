@@ -16,7 +16,7 @@ from multillama.core.routing import make_plan
 from multillama.core.snapshot import Snapshot, Target
 from multillama.dataplane.attempt import Attempt, Stitch
 from multillama.dataplane.outgoing import opening_lines
-from multillama.dataplane.places import give_back, has_place, wait_for_place
+from multillama.dataplane.places import has_place, wait_for_place
 from multillama.dataplane.resuming import DIALECTS, continue_elsewhere
 from multillama.dataplane.story import tried
 from multillama.dataplane.timers import NEVER
@@ -26,6 +26,8 @@ from multillama.wire.peek import replace_member
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
 
+BROKEN: Final = frozenset(("closed", "truncated"))
+"""Causes that are the end of an endpoint and no word on the request: after others it may be tried again."""
 SHOWN_BYTES: Final = 300
 """How much of an endpoint's error is repeated where its answer cannot be passed on."""
 
@@ -132,8 +134,11 @@ class Attempts:
         self._snapshot = snapshot
         self._policy = plan.policy
         self._started = exchange.request.started
-        self._at = 0
-        """Which target is tried."""
+        self._left = list(self.targets)
+        """Not tried yet in this round."""
+        self._again: list[Target] = []
+        """Tried, and not reached or broken down: when all others have failed, they may have come back."""
+        self._rounds = 1
         self._tries_here = 0
         self._reached = 0
         """Attempts that reached an endpoint."""
@@ -150,10 +155,14 @@ class Attempts:
             GatewayError: The failure that the client must be told.
         """
         role = "first"
-        self._tries_here = int(attempt is not None)
+        if attempt is not None:
+            self._left.remove(attempt.target)
+            self._tries_here = 1
         while True:
             if attempt is None:
-                attempt = await self.watch(self.begin(await self._place(role), role))
+                target = await self.place_among(self._left)
+                self._left.remove(target)
+                attempt = await self.watch(self.begin(target, role))
             cause = self.note(attempt)
             if cause is None:
                 on_success(self.exchange, attempt, self.plan)
@@ -169,22 +178,13 @@ class Attempts:
                 self._give_up(attempt)
                 return
             if action.step is Step.SAME:
-                role = "same"
                 await self._rest(action.wait_s)
             else:
-                role = "next"
-                self._at = self._next_at()
                 self._tries_here = 0
+            role = self._choose_left(attempt.target, cause, action.step)
             attempt = None
 
     # --- one attempt -------------------------------------------------------------------------
-
-    async def _place(self, role: str) -> Target:
-        """Returns the target to try, once it has a place for us: the same, or the first one from here on."""
-        end = self._at + 1 if role == "same" else len(self.targets)
-        target = await self.place_among(list(self.targets[self._at : end]))
-        self._at = self.targets.index(target)
-        return target
 
     async def place_among(self, targets: list[Target]) -> Target:
         """Returns the first of these that has a place, or the first that gets one; an attempt must begin at once."""
@@ -194,10 +194,10 @@ class Attempts:
         for other in targets:
             if has_place(other.endpoint) and self.blocked(other) is None:
                 return other
-        target = await wait_for_place(
-            self.exchange, targets, self._policy.queue, until=self._deadline
-        )
-        give_back(target.endpoint)  # the attempt that begins now counts itself
+        # Not where a breaker keeps us from a free place: nobody would call us there, and nobody else get past us.
+        full = [other for other in targets if not has_place(other.endpoint)]
+        target = await wait_for_place(self.exchange, full, self._policy.queue, until=self._deadline)
+        target.endpoint.state.in_flight -= 1  # the attempt that begins now counts itself
         return target
 
     def begin(
@@ -247,7 +247,7 @@ class Attempts:
     # --- two at one time ---------------------------------------------------------------------
 
     def _hedge_after(self, attempt: Attempt) -> float:
-        if not self._policy.hedge or self._at + 1 >= len(self.targets):
+        if not self._policy.hedge or not self._left:
             return NEVER
         known = attempt.target.endpoint.state.first_bytes
         samples = known.get(attempt.target.model) if known is not None else None
@@ -256,13 +256,14 @@ class Attempts:
 
     def _race(self, attempt: Attempt) -> None:
         """Lets a second target join, if there is one that may and the budget allows it."""
-        for target in self.targets[self._at + 1 :]:
+        for target in self._left:
             if has_place(target.endpoint) and self.blocked(target) is None:
                 break
         else:
             return
         if not self._server.budget.take(self._policy.retry, self._now()):
             return
+        self._left.remove(target)
         tries_here = self._tries_here
         rival = self.begin(target, "hedge")
         self._tries_here = tries_here
@@ -284,7 +285,6 @@ class Attempts:
         self.note(rival)
         self.story.attempts[-1].then = "lost the race" if attempt.has_begun else "the other goes on"
         self.exchange.attempt = attempt
-        self._at = self.targets.index(attempt.target)
         return attempt
 
     # --- after it ----------------------------------------------------------------------------
@@ -303,7 +303,10 @@ class Attempts:
                 self._measure(attempt)
             return None
         row.cause = cause
-        self._reached += CAUSES[cause].reached
+        row_of = CAUSES[cause]
+        self._reached += row_of.reached
+        if not row_of.reached or cause in BROKEN:
+            self._again.append(attempt.target)
         on_failure(exchange, attempt, cause, self._policy, self._asked_s(attempt))
         return cause
 
@@ -317,11 +320,12 @@ class Attempts:
 
     def _decide(self, attempt: Attempt, cause: str) -> Action:
         left_s = None if self._deadline == NEVER else self._deadline - self._now()
+        is_reached = CAUSES[cause].reached
         failed = Failed(
             cause,
             attempts=self._reached,
-            tries_here=self._tries_here,
-            has_next=self._next_at() > self._at,
+            tries_here=max(self._tries_here, 1 if is_reached else self._rounds),
+            has_next=bool(self._left) or self._may_go_round(attempt.target, cause),
             retry_after_s=self._asked_s(attempt),
             left_s=left_s,
             is_committed=attempt.has_begun,
@@ -334,14 +338,25 @@ class Attempts:
             random=self._server.random(),
         )
 
-    def _next_at(self) -> int:
-        """Returns the place of the next target that is not left alone, or of the next; ours if there is none."""
-        targets = self.targets
-        later = range(self._at + 1, len(targets))
-        for at in later:
-            if self.blocked(targets[at]) is None:
-                return at
-        return later.start if later else self._at
+    def _may_go_round(self, target: Target, cause: str) -> bool:
+        """Says whether others may be asked again, because they were not reached or broke down before, and without a wait."""
+        row = CAUSES[cause]
+        others = any(other is not target for other in self._again)
+        is_bounded = self._rounds < self._policy.retry.max_attempts
+        return others and is_bounded and (row.reached or not row.same)
+
+    def _choose_left(self, target: Target, cause: str, step: Step) -> str:
+        """Says who may be tried now, whoever is left alone last; returns the role of the attempt."""
+        if step is Step.SAME and CAUSES[cause].reached:
+            self._left = [target]
+            return "same"
+        if not self._left:
+            self._rounds += 1
+            self._left, self._again = self._again, []
+        if self._left == [target]:
+            return "same"
+        self._left.sort(key=lambda other: self.blocked(other) is not None)
+        return "next"
 
     async def _rest(self, seconds: float) -> None:
         until = self._now() + seconds
