@@ -281,9 +281,9 @@ class Exchange:
         """Makes the next attempt."""
         last = self.attempt
         begun = self.request.started
-        if last is not None:
-            begun = self.server.now()
-            if last.why is not None:
+        if last is not None or self._story is not None:
+            begun = self.server.now()  # who has a story may have waited: that is no time of the endpoint's
+            if last is not None and last.why is not None:
                 self._tried += (f"{last.endpoint}: {last.why}",)
         self.attempts += 1
         endpoint = target.endpoint
