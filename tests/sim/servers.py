@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.dataplane.pool import Origin
@@ -15,19 +15,39 @@ from tests.sim.clock import SimLoop
 
 FAULTS = (
     "refuse", "blackhole", "close", "reset in head", "429", "503", "529", "500", "empty", "error event",
-    "garbage", "cut", "stall", "silent", "cut json", "401",
+    "garbage", "cut", "stall", "silent", "cut json", "401", "400", "slow", "late error", "late garbage",
 )  # fmt: skip
+BREAKS = ("cut", "stall", "late error", "late garbage")
+"""What goes wrong inside a stream."""
+ERROR_EVENT = b'data: {"error":{"message":"overloaded","type":"overloaded_error"}}\n\n'
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def words_of(prompt: str) -> list[str]:
     """What every endpoint answers to a prompt: the same words at every temperature."""
     rng = random.Random(prompt)
-    return [f" {rng.choice('abcdef')}{at}" for at in range(rng.randint(3, 30))]
+    return [
+        "\n" if rng.random() < 0.1 else f" {rng.choice('abcdef')}{at}"
+        for at in range(rng.randint(3, 30))
+    ]
 
 
 class Wrong(AssertionError):
     """An endpoint was asked what no gateway may ask."""
+
+
+Step = tuple[float, bytes | None]
+"""A wait in seconds, and the bytes that follow it; None ends the connection."""
+
+
+class Served(NamedTuple):
+    """One request that has reached an endpoint."""
+
+    at: float
+    endpoint: str
+    prompt: str
+    prefill: str | None
+    """What it was asked to continue; None if it was asked to begin."""
 
 
 class Connection(FakeTransport):
@@ -49,14 +69,18 @@ class Connection(FakeTransport):
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         if len(body) >= length:
             self._received = b""
+            if not body:
+                raise Wrong("asked without a body")
             self.server.serve(self, head, json.loads(body))
 
     def close(self) -> None:
         super().close()
+        self.server.running.pop(self, None)
         self.server.loop.call_soon(self.lose)
 
     def abort(self) -> None:
         super().abort()
+        self.server.running.pop(self, None)
         self.server.loop.call_soon(self.lose)
 
     def tell(self, data: bytes) -> None:
@@ -65,6 +89,8 @@ class Connection(FakeTransport):
             self.protocol.data_received(data)
 
     def lose(self, error: Exception | None = None) -> None:
+        self.server.running.pop(self, None)
+        self.server.open.discard(self)
         super().lose(error)
 
 
@@ -80,11 +106,12 @@ class Server:
         self.faults: tuple[str, ...] = FAULTS
         self.token_s = 0.02
         self.first_token_s = 0.05
-        self.seen: list[dict[str, Any]] = []
-        """Bodies of all requests, in order."""
-        self.heads: list[bytes] = []
-        self.running = 0
+        self.served: list[Served] = []
+        """All requests, in order."""
+        self.running: dict[Connection, str] = {}
+        """Those whose answer is not over, with their prompts."""
         self.most_running = 0
+        self.on_served: Callable[[Served], None] = lambda served: None
         self.open: set[Connection] = set()
 
     def pick_fault(self, *kinds: str) -> str | None:
@@ -102,48 +129,48 @@ class Server:
     def revive(self) -> None:
         self.is_alive = True
 
+    def be_listed(self) -> None:
+        """Discovery asks for its models."""
+        if self.is_alive:
+            self.endpoint.state.on_listing(models=1, at=self.loop.now, took_ms=1.0)
+
     # --- one request -------------------------------------------------------------------------
 
     def serve(self, connection: Connection, head: bytes, body: dict[str, Any]) -> None:
-        self.seen.append(body)
-        self.heads.append(head)
-        self.running += 1
-        self.most_running = max(self.most_running, self.running)
+        prompt, prefill = question(body)
+        served = Served(self.loop.now, self.endpoint.name, prompt, prefill)
+        self.served.append(served)
+        self.running[connection] = prompt
+        self.most_running = max(self.most_running, len(self.running))
+        self.on_served(served)
         answers = self._answer(body)
-        self._step(connection, answers)
+        self._step(connection, next(answers), answers)
 
-    def _step(self, connection: Connection, answers: Iterator[tuple[float, bytes | None]]) -> None:
+    def _step(self, connection: Connection, step: Step, answers: Iterator[Step]) -> None:
         """Plays an answer: waits, then tells bytes; None ends the connection."""
-        if connection.is_closing():
-            self.running -= 1
-            return
-        try:
-            wait_s, data = next(answers)
-        except StopIteration:
-            self.running -= 1
-            return
+        wait_s, data = step
 
         def play() -> None:
+            if connection.is_closing():
+                return
             if data is None:
                 connection.lose(ConnectionResetError())
-            else:
-                connection.tell(data)
-            self._step(connection, answers)
+                return
+            following = next(answers, None)
+            if following is None:
+                del self.running[connection]  # before: the gateway may ask again at once
+            connection.tell(data)
+            if following is not None:
+                self._step(connection, following, answers)
 
         self.loop.call_later(wait_s, play)
 
-    def _answer(self, body: dict[str, Any]) -> Iterator[tuple[float, bytes | None]]:
+    def _answer(self, body: dict[str, Any]) -> Iterator[Step]:
         fault = self.pick_fault(*FAULTS[2:])
-        status = {
-            "429": "429 Slow",
-            "503": "503 Busy",
-            "529": "529 Over",
-            "500": "500 No",
-            "401": "401 Key",
-        }
-        if fault in status:
-            lines = b"Retry-After: 1\r\n" if fault == "429" and self.rng.random() < 0.5 else b""
-            yield 0.01, plain(status[fault].encode(), b'{"error":{"message":"no"}}', lines)
+        if fault is not None and fault.isdecimal():
+            asks = fault in ("429", "503") and self.rng.random() < 0.5
+            lines = b"Retry-After: 1\r\n" if asks else b""
+            yield 0.01, plain(b"%b No" % fault.encode(), b'{"error":{"message":"no"}}', lines)
         elif fault == "close":
             yield 0.01, None
         elif fault == "reset in head":
@@ -160,10 +187,11 @@ class Server:
         else:
             yield from self._whole(body, fault)
 
-    def _whole(
-        self, body: dict[str, Any], fault: str | None
-    ) -> Iterator[tuple[float, bytes | None]]:
-        done, rest = self._split(body)
+    def _head_s(self, fault: str | None) -> float:
+        return self.first_token_s + (self.rng.uniform(0.3, 3.0) if fault == "slow" else 0.0)
+
+    def _whole(self, body: dict[str, Any], fault: str | None) -> Iterator[Step]:
+        done, rest = split(body)
         text = "".join(rest)
         answer = {
             "id": "cmpl-1", "object": "chat.completion", "model": body["model"],
@@ -175,50 +203,56 @@ class Server:
             yield self.first_token_s, data[: len(data) // 2]
             yield 0.01, None
         else:
-            yield self.first_token_s, data
+            yield self._head_s(fault), data
 
-    def _stream(
-        self, body: dict[str, Any], fault: str | None
-    ) -> Iterator[tuple[float, bytes | None]]:
-        done, rest = self._split(body)
-        yield self.first_token_s, STREAM
+    def _stream(self, body: dict[str, Any], fault: str | None) -> Iterator[Step]:
+        done, rest = split(body)
+        yield self._head_s(fault), STREAM
         if fault == "error event":
-            yield (
-                0.0,
-                chunk(b'data: {"error":{"message":"overloaded","type":"overloaded_error"}}\n\n'),
-            )
-            yield 0.0, b"0\r\n\r\n"
+            yield 0.0, chunk(ERROR_EVENT) + b"0\r\n\r\n"
             return
         yield 0.0, chunk(event(body, {"role": "assistant", "content": None}))
-        cut_at = self.rng.randint(0, len(rest))
-        for at, word in enumerate(rest):
-            if at == cut_at and fault in ("cut", "stall"):
-                if fault == "stall":
-                    yield 10_000.0, None
-                if self.rng.random() < 0.5:
-                    yield 0.0, b"30\r\ndata: {"
-                yield 0.0, None
-                return
+        breaks_at = self.rng.randint(0, len(rest))
+        for word in rest[:breaks_at] if fault in BREAKS else rest:
             yield self.token_s, chunk(event(body, {"content": word}))
-        yield 0.0, chunk(event(body, {}, finish="stop"))
+        if fault in BREAKS:
+            yield from self._break(fault or "")
+            return
+        end = chunk(event(body, {}, finish="stop"))
         if (body.get("stream_options") or {}).get("include_usage"):
             total = {"id": "cmpl-1", "object": "chat.completion.chunk", "choices": []}
             whole = total | {"usage": usage(len(done), len(rest))}
-            yield 0.0, chunk(b"data: %b\n\n" % json.dumps(whole).encode())
-        yield 0.0, chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+            end += chunk(b"data: %b\n\n" % json.dumps(whole).encode())
+        yield 0.0, end + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
-    def _split(self, body: dict[str, Any]) -> tuple[list[str], list[str]]:
-        """The words that the client has already, and those that are still to come."""
-        messages = body["messages"]
-        prompt = next(m["content"] for m in reversed(messages) if m["role"] == "user")
-        words = words_of(prompt)
-        if messages[-1]["role"] != "assistant":
-            return [], words
-        prefill = messages[-1]["content"]
-        for at in range(len(words) + 1):
-            if "".join(words[:at]) == prefill:
-                return words[:at], words[at:]
-        raise Wrong(f"asked to continue {prefill!r}, which is no beginning of {words}")
+    def _break(self, fault: str) -> Iterator[Step]:
+        """Goes wrong in the middle of a stream."""
+        if fault.startswith("late"):
+            wrong = ERROR_EVENT if fault == "late error" else b'data: {"choices": [\n\n'
+            yield 0.01, chunk(wrong) + b"0\r\n\r\n"
+            return
+        if fault == "stall":
+            yield 10_000.0, None
+        if self.rng.random() < 0.5:
+            yield 0.0, b"30\r\ndata: {"
+        yield 0.0, None
+
+
+def question(body: dict[str, Any]) -> tuple[str, str | None]:
+    """The prompt of a request, and what is to be continued."""
+    messages = body["messages"]
+    prompt = next(m["content"] for m in reversed(messages) if m["role"] == "user")
+    return prompt, messages[-1]["content"] if messages[-1]["role"] == "assistant" else None
+
+
+def split(body: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The words that the client has already, and those that are still to come."""
+    prompt, prefill = question(body)
+    words = words_of(prompt)
+    for at in range(len(words) + 1):
+        if "".join(words[:at]) == (prefill or ""):
+            return words[:at], words[at:]
+    raise Wrong(f"asked to continue {prefill!r}, which is no beginning of {words}")
 
 
 class SimPool:
