@@ -141,7 +141,7 @@ def test_an_unknown_latency_is_no_advantage():
 def test_balanced_tells_the_loads_of_the_two_that_were_drawn():
     busy, idle = target("busy", in_flight=3, weight=2.0), target("idle")
 
-    found = arranged("balanced", busy, idle, target("third"), live=Live(dice(0.1)))
+    found = arranged("balanced", busy, idle, target("third"), live=Live(dice(0.1, 0.6)))
 
     assert (names(found[0]), found[1]) == ("idle busy third", (1.0, 2.5))
 
