@@ -13,8 +13,10 @@ from itertools import islice
 from string import Template
 from typing import Any, Final, NamedTuple
 
+from multillama.testing.prefill import rest_of
+
 PROMPT_TOKENS: Final = 9
-"""What every text in `texts/` says of its prompt; an answer has one token for each word."""
+"""Of every prompt, without a prefill; an answer has one token for each word."""
 VECTOR: Final = (0.25, -0.5, 1.0)
 """Every embedding; exact as float32, which `encoding_format: base64` carries."""
 MAX_WORDS: Final = 10_000
@@ -52,11 +54,14 @@ def answer_to(target: str, body: bytes, *, models: Iterable[str], words: Iterabl
     if name is None or asked is None:
         return _json({"target": target, "body": body.decode("latin-1")})
     stream = files(__package__) / "texts" / f"{name}.sse"
+    had, words = rest_of(words, asked)
     if asked.get("stream") and stream.is_file():
-        parts = _stream(stream.read_text(), asked, words)
+        parts = _stream(stream.read_text(), asked, words, had=had)
         return Answer("text/event-stream; charset=utf-8", parts, is_stream=True)
     whole = (files(__package__) / "texts" / f"{name}.json").read_text()
-    return Answer("application/json", [_fill(whole, asked, list(islice(words, MAX_WORDS)))])
+    return Answer(
+        "application/json", [_fill(whole, asked, list(islice(words, MAX_WORDS)), had=had)]
+    )
 
 
 def _parse(body: bytes) -> dict[str, Any] | None:
@@ -71,32 +76,33 @@ def _json(value: object) -> Answer:
     return Answer("application/json", [json.dumps(value).encode()])
 
 
-def _fill(text: str, asked: dict[str, Any], said: list[str]) -> bytes:
+def _fill(text: str, asked: dict[str, Any], said: list[str], *, had: int) -> bytes:
     text_value = json.dumps("".join(said))
     values = {
         "model": json.dumps(asked.get("model")),
         "text": text_value,
         "word": text_value,
         "tokens": len(said),
-        "total_tokens": PROMPT_TOKENS + len(said),
+        "prompt_tokens": PROMPT_TOKENS + had,
+        "total_tokens": PROMPT_TOKENS + had + len(said),
         "vectors": json.dumps(_vectors(asked)),
     }
     return Template(text).substitute(values).encode()
 
 
-def _stream(text: str, asked: dict[str, Any], words: Iterable[str]) -> Iterator[bytes]:
+def _stream(text: str, asked: dict[str, Any], words: Iterable[str], *, had: int) -> Iterator[bytes]:
     """Gives one part for each word and one for the end; what opens the stream is in the first."""
     events = text.split("\n\n")
     middle = next(i for i, event in enumerate(events) if "$word" in event)
     opening, repeated, closing = events[:middle], events[middle], events[middle + 1 :]
     if not (asked.get("stream_options") or {}).get("include_usage"):
         closing = [event for event in closing if '"choices":[]' not in event]
-    prefix, said = _fill("\n\n".join([*opening, ""]), asked, []), []
+    prefix, said = _fill("\n\n".join([*opening, ""]), asked, [], had=had), []
     for word in words:
         said.append(word)
-        yield prefix + _fill(repeated + "\n\n", asked, [word])
+        yield prefix + _fill(repeated + "\n\n", asked, [word], had=had)
         prefix = b""
-    yield prefix + _fill("\n\n".join(closing), asked, said)
+    yield prefix + _fill("\n\n".join(closing), asked, said, had=had)
 
 
 def _vectors(asked: dict[str, Any]) -> list[dict[str, Any]]:
