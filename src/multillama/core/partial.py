@@ -53,6 +53,11 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
         return not self.text and bool(self.reasoning)
 
     @property
+    def size(self) -> int:
+        """Characters of text and reasoning."""
+        return len(self.text) + len(self.reasoning)
+
+    @property
     def prefill(self) -> str:
         """What the continuing endpoint is told was said last, without blanks at its end.
 
@@ -151,9 +156,9 @@ _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for an event that it cannot read."""
 
-_TOOL: Final = "A tool call had begun, and half a call cannot be continued."
+TOOL: Final = "A tool call had begun, and half a call cannot be continued."
 _SEVERAL: Final = "It has several answers at once, and only one can be continued."
-_MORE_THAN_TEXT: Final = "It has more than text and reasoning."
+MORE_THAN_TEXT: Final = "It has more than text and reasoning."
 _ERROR: Final = "The endpoint has told the client of an error."
 _UNREADABLE: Final = "An event that the client got cannot be read."
 
@@ -226,9 +231,9 @@ class _Reader:
             # Some say the same under both names.
             self.reasoning.append(thought)
         if delta.tool_calls or delta.function_call:
-            self.odd(_TOOL)
+            self.odd(TOOL)
         if delta.refusal or delta.audio:
-            self.odd(_MORE_THAN_TEXT)
+            self.odd(MORE_THAN_TEXT)
 
     def take_event(self, data: bytes) -> None:
         event = _EVENT.decode(data)
@@ -258,9 +263,9 @@ class _Reader:
         self.known["open_type"] = block.type
         self.known["next_block"] = index + 1
         if block.type == "tool_use":
-            self.odd(_TOOL)
+            self.odd(TOOL)
         elif block.type not in ("text", "thinking") or (block.type == "text" and self.text):
-            self.odd(_MORE_THAN_TEXT)
+            self.odd(MORE_THAN_TEXT)
         self._take_part(_Part(text=block.text, thinking=block.thinking))
 
     def _take_part(self, part: _Part) -> None:
@@ -269,7 +274,7 @@ class _Reader:
         if part.thinking:
             self.reasoning.append(part.thinking)
         if part.type == "citations_delta":
-            self.odd(_MORE_THAN_TEXT)
+            self.odd(MORE_THAN_TEXT)
         if part.stop_reason is not None:
             self.known["finish"] = part.stop_reason
 

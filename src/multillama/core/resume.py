@@ -15,7 +15,7 @@ import msgspec
 from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, UNREADABLE, Partial
 
 MAX_RESUMES: Final = 3
-"""Continuations of one exchange."""
+"""Continuations in a row that break off without anything new: an answer may be what kills its endpoints."""
 KEPT_BYTES: Final = 1024 * 1024
 """How much of a stream is kept to continue it; a longer one is not continued."""
 
@@ -88,14 +88,12 @@ def why_not(
         body: The client's request.
         how: The target's row of `HOWS`.
         model: The name that the target knows the model by.
-        resumes: Continuations of this exchange so far.
+        resumes: Continuations since the client got something new.
     """
     if resumes >= MAX_RESUMES:
-        return f"It was continued {MAX_RESUMES} times already."
+        return f"The last {MAX_RESUMES} continuations brought nothing new."
     if partial.finish is not None:
-        return (
-            "The whole answer was sent; only its last bytes are missing, and they are not made up."
-        )
+        return "The whole answer was sent; there is nothing to continue."
     if partial.oddity is not None:
         return partial.oddity
     if not partial.text and not partial.reasoning:

@@ -31,10 +31,13 @@ _NOTHING: Final = (b"null", b'""', b"[]", b"{}")
 class Stitcher(Protocol):
     """What the relay needs of either."""
 
-    is_over: bool
-    """True once the stream's own last event has come."""
-    usage: Usage
-    """Of the whole answer, once it was told."""
+    @property
+    def is_over(self) -> bool:
+        """True once the stream's own last event has come."""
+
+    @property
+    def usage(self) -> Usage:
+        """Of the whole answer, once it was told."""
 
     def feed(self, data: bytes) -> bytes:
         """Takes whole events, as `wire.events.WholeEvents` gives them, and returns those that the client gets for them.

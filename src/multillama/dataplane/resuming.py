@@ -6,19 +6,24 @@ how, and nothing is sent twice. Where it cannot be, the stream ends with the err
 
 from typing import TYPE_CHECKING, Final
 
+from multillama.core.closing import End, UsageStitcher, missing_end, unfinished, usage_body
 from multillama.core.continuation import changed_members, continuation_body
 from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, Partial, read_partial
 from multillama.core.resume import find_how, why_not
 from multillama.core.snapshot import Target
 from multillama.core.stitch import Stitcher, stitcher
+from multillama.core.usage import says_it_is_over
 from multillama.dataplane.attempt import Attempt
 from multillama.errors import GatewayError
 
 if TYPE_CHECKING:
     from multillama.dataplane.attempts import Attempts
+    from multillama.dataplane.exchange import Exchange
 
 MAX_TRIES: Final = 8
-"""Of continuing one answer, also where nothing came of it."""
+"""Attempts in a row to continue an answer that bring nothing new, also those that reach nobody."""
+MAX_SEAMS: Final = 16
+"""Attempts to continue one answer, in all."""
 DIALECTS: Final = frozenset((CHAT, COMPLETIONS, MESSAGES))
 
 
@@ -30,35 +35,51 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
     """
     exchange = attempts.exchange
     error = broken.error or GatewayError("endpoint_failed", "It failed.", endpoint=broken.endpoint)
-    resumes = 0
-    tried: list[Target] = [broken.target]
+    last, resumes, seams, had = broken.target, 0, 0, -1
+    tried: list[Target] = []
     while True:
         partial = _read(attempts)
-        able: list[Target] = []
-        reason = "Its dialect or its framing does not allow it."
-        if partial is not None and len(tried) <= MAX_TRIES:
-            able, reason = _candidates(attempts, partial, tried, resumes)
-        if partial is None or not able:
-            attempts.story.attempts[-1].then = f"was not continued: {reason}"
-            if broken.held:  # its own words for what went wrong
-                exchange.relay.pass_on(broken.held, True)
-                return
-            raise _told(error, reason)
-        target = await attempts.place_among(able)
+        if partial is None:
+            reason = "Nobody may, or its dialect, framing or length does not allow it."
+            _give_up(attempts, broken, error, reason)
+            return
+        if partial.size > had:
+            had, resumes, tried = partial.size, 0, [last]
+        end = None if broken.held else _missing_end(exchange, partial)
+        asks_usage = end is not None and end.lacks_usage
+        wanted = unfinished(partial) if asks_usage else partial
+        able, reason = _candidates(attempts, wanted, tried, resumes)
+        if seams >= MAX_SEAMS:
+            able, reason = [], f"It was tried {MAX_SEAMS} times."
+        if end is not None and not (asks_usage and able):
+            attempts.story.attempts[-1].then = "had said all; the end was made good"
+            exchange.relay.pass_on(end.data, True)
+            return
+        if not able:
+            _give_up(attempts, broken, error, reason)
+            return
+        target = last = await attempts.place_among(able)
         tried.append(target)
-        how = find_how(target.endpoint.provider, partial.dialect)
-        body = continuation_body(exchange.body, partial, how)
+        ask = _usage_request if asks_usage else _request
+        body, rest = ask(exchange.body, partial, target)
         for member in changed_members(exchange.body, body):
             attempts.story.on_edit(member)
         attempts.story.attempts[-1].then = f"{target.endpoint.name} goes on"
-        attempt = attempts.begin(
-            target, "resume", body=body, stitch=_Ending(stitcher(partial)).take
-        )
+        attempt = attempts.begin(target, "resume", body=body, stitch=_Ending(rest).take)
         while not attempt.is_over:
             await exchange.pause()
         if attempts.note(attempt) is None:
             return
         resumes += attempt.has_begun
+        seams += 1
+
+
+def _give_up(attempts: "Attempts", broken: Attempt, error: GatewayError, reason: str) -> None:
+    """Ends the stream with what it broke off with: the endpoint's own words, or an error."""
+    attempts.story.attempts[-1].then = f"was not continued: {reason}"
+    if not broken.held:
+        raise _told(error, reason)
+    attempts.exchange.relay.pass_on(broken.held, True)
 
 
 def _read(attempts: "Attempts") -> Partial | None:
@@ -69,6 +90,22 @@ def _read(attempts: "Attempts") -> Partial | None:
     return read_partial(operation.dialect, b"".join(relay.kept))
 
 
+def _missing_end(exchange: "Exchange", partial: Partial) -> End | None:
+    is_over = says_it_is_over(b"".join(exchange.relay.ending))
+    return missing_end(partial, exchange.body, is_over=is_over)
+
+
+def _request(body: bytes, partial: Partial, target: Target) -> tuple[bytes, Stitcher]:
+    """Returns what a target is asked for, and what makes its answer the rest."""
+    how = find_how(target.endpoint.provider, partial.dialect)
+    return continuation_body(body, partial, how), stitcher(partial)
+
+
+def _usage_request(body: bytes, partial: Partial, target: Target) -> tuple[bytes, Stitcher]:
+    how = find_how(target.endpoint.provider, partial.dialect)
+    return usage_body(body, partial, how), UsageStitcher(partial)
+
+
 def _candidates(
     attempts: "Attempts", partial: Partial, tried: list[Target], resumes: int
 ) -> tuple[list[Target], str]:
@@ -76,6 +113,8 @@ def _candidates(
 
     Whoever has failed least often comes first, so others before the same; those whom a breaker leaves alone come last.
     """
+    if len(tried) > MAX_TRIES:
+        return [], f"{MAX_TRIES} attempts to do so failed, too."
     reason = "There is no target for it."
     able: list[Target] = []
     for target in attempts.targets:
