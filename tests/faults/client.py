@@ -84,13 +84,13 @@ class Client:
                 assert data, f"the connection ended after {self.seen!r}"
                 self.seen += data
 
-    async def answer(self, method: str = "POST") -> Answer:
+    async def answer(self, method: str = "POST", *, within_s: float = 3) -> Answer:
         """Reads one answer, or what there is of it."""
         connection = h11.Connection(h11.CLIENT)
         connection.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
         connection.send(h11.EndOfMessage())
         parsed = _Parsed(connection)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(within_s):
             data, self.seen = self.seen, b""
             while not parsed.take(data):
                 try:
