@@ -40,8 +40,7 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
     while True:
         partial = _read(attempts)
         if partial is None:
-            reason = "Nobody may, or its dialect, framing or length does not allow it."
-            _give_up(attempts, broken, error, reason)
+            _give_up(attempts, broken, error, _why_not_kept(attempts))
             return
         if partial.size > had:
             had, resumes, tried = partial.size, 0, [last]
@@ -56,7 +55,7 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
             exchange.relay.pass_on(end.data, True)
             return
         if not able:
-            _give_up(attempts, broken, error, reason)
+            _give_up(attempts, broken, _told(error, reason), reason)
             return
         target = last = await attempts.place_among(able)
         tried.append(target)
@@ -78,8 +77,14 @@ def _give_up(attempts: "Attempts", broken: Attempt, error: GatewayError, reason:
     """Ends the stream with what it broke off with: the endpoint's own words, or an error."""
     attempts.story.attempts[-1].then = f"was not continued: {reason}"
     if not broken.held:
-        raise _told(error, reason)
+        raise error
     attempts.exchange.relay.pass_on(broken.held, True)
+
+
+def _why_not_kept(attempts: "Attempts") -> str:
+    if attempts.exchange.relay.kept is None:
+        return "It was not to be, or it is too long."
+    return "Its dialect or its framing does not allow it."
 
 
 def _read(attempts: "Attempts") -> Partial | None:
