@@ -289,6 +289,7 @@ class Attempt:
         if head is None or self._relay.is_begun:
             return
         self.held_head = None
+        self.first_byte_at = monotonic()  # for the client, it is only now
         self._begin(head)
         self._relay.pass_on(self.held, True)
 

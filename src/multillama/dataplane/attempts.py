@@ -339,7 +339,7 @@ class Attempts:
         )
 
     def _may_go_round(self, target: Target, cause: str) -> bool:
-        """Says whether others may be asked again, because they were not reached or broke down before, and without a wait."""
+        """Says whether others may be asked again without a wait, because they were not reached or broke down."""
         row = CAUSES[cause]
         others = any(other is not target for other in self._again)
         is_bounded = self._rounds < self._policy.retry.max_attempts
@@ -355,7 +355,7 @@ class Attempts:
             self._left, self._again = self._again, []
         if self._left == [target]:
             return "same"
-        self._left.sort(key=lambda other: self.blocked(other) is not None)
+        self._left.sort(key=lambda other: (other is target, self.blocked(other) is not None))
         return "next"
 
     async def _rest(self, seconds: float) -> None:
