@@ -64,8 +64,25 @@ async def test_when_all_endpoints_refuse_the_last_ones_failure_is_told(
     assert (answer.status, answer.error["code"]) == (502, "endpoint_unreachable")
     assert answer.error["origin"] == f"endpoint:{last}"
     record = await pair.record()
-    assert (record.outcome, record.attempts) == ("failed", 4)
-    assert record.tried == tuple(f"{name}: endpoint_unreachable" for name in (first, last, last))
+    assert (record.outcome, record.attempts) == ("failed", 6)
+    tried = (first, last, first, last, first)
+    assert record.tried == tuple(f"{name}: endpoint_unreachable" for name in tried)
+
+
+async def test_when_the_others_are_gone_one_that_broke_down_is_tried_again(
+    pair: Running, server: ScriptedServer, second: ScriptedServer
+) -> None:
+    server.next(*LEAVES_AT_ONCE)
+    second.go_down()
+
+    answer = await ask(pair.port, chat())
+
+    assert answer.status == 200
+    record = await pair.record()
+    assert (record.outcome, record.endpoint) == ("ok", f"127.0.0.1:{server.port}")
+    assert [row.rpartition(" ")[2] for row in record.tried] == [
+        "endpoint_closed", "endpoint_unreachable", "endpoint_closed", "endpoint_unreachable",
+    ]  # fmt: skip
 
 
 async def test_an_endpoint_that_comes_back_is_used_again(
