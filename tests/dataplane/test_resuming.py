@@ -155,7 +155,6 @@ TOOL = {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{"}}
     ("said", "why"),
     [
         (chunk(TOOL), "It could not be continued: a tool call had begun"),
-        (chunk({"content": "one"}, "stop"), "the whole answer was sent"),
         (chunk({"content": "one"}).replace(b'"index": 0', b'"index": 1'), "it has several answers"),
     ],
 )
@@ -218,15 +217,37 @@ def test_if_asked_for_a_single_endpoint_continues_its_own_stream():
     assert text_of(client) == "one two"
 
 
-def test_it_is_continued_three_times_and_no_more():
+def test_what_lacks_only_its_last_bytes_is_closed():
+    stage = Routed()
+    client = stage.ask(ASK_STREAM)
+
+    said = chunk(ROLE) + chunk({"content": "one"}, "stop")
+    stage.answered_by("a", STREAM + said).lose(ConnectionResetError())
+
+    assert client.received.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    assert (stage.asked, stage.records[0].outcome) == (["a"], "ok")
+
+
+def test_it_is_continued_as_long_as_it_grows_and_that_not_for_ever():
+    stage = Routed()
+    client = cut(stage, "one")
+
+    for name in ("b", "a") * 8:
+        stage.answered_by(name, begun(" more")).lose(ConnectionResetError())
+
+    assert text_of(client) == "one" + " more" * 16
+    assert stage.told[-1][3] == "was not continued: It was tried 16 times."
+
+
+def test_three_continuations_in_a_row_without_anything_new_are_the_last():
     stage = Routed()
     client = cut(stage, "one")
 
     for name in ("b", "a", "b"):
-        stage.answered_by(name, begun(" more")).lose(ConnectionResetError())
+        stage.answered_by(name, STREAM + chunk(ROLE)).lose(ConnectionResetError())
 
-    assert text_of(client) == "one more more more"
-    assert "It was continued 3 times already" in stage.told[-1][3]
+    assert text_of(client) == "one"
+    assert "The last 3 continuations brought nothing new" in stage.told[-1][3]
 
 
 def test_nobody_who_can_be_reached_ends_it_after_some_tries():
