@@ -24,7 +24,7 @@ class Answer:
     def on_head(self, head):
         self.told.append(f"head {head.status}")
 
-    def on_data(self, parts, *, is_last):
+    def on_data(self, parts, is_last):
         self.body += b"".join(parts)
         parts.clear()
         self.told.append("last" if is_last else "data")

@@ -70,7 +70,7 @@ def test_a_whole_answer_is_told_at_once_and_the_connection_kept(upstream, origin
 
 def test_the_connection_is_back_before_the_answer_is_told_to_be_over(upstream, origin):
     answer = ask(upstream)
-    answer.on_data = lambda parts, *, is_last: answer.told.append(origin.take())
+    answer.on_data = lambda parts, is_last: answer.told.append(origin.take())
 
     upstream.data_received(OK)
 
@@ -205,7 +205,7 @@ def test_of_an_answer_that_breaks_its_framing_the_good_part_is_passed_on(upstrea
 def test_an_answer_may_give_up_while_its_framing_breaks(upstream):
     answer = ask(upstream)
     upstream.data_received(STREAM)
-    answer.on_data = lambda parts, *, is_last: upstream.abort()
+    answer.on_data = lambda parts, is_last: upstream.abort()
 
     upstream.data_received(b"2\r\nab\r\nzz")
 
@@ -242,7 +242,7 @@ def test_what_is_given_up_tells_nobody_and_ends_at_once(upstream):
 
 def test_an_answer_may_give_up_while_it_is_told(upstream):
     answer = ask(upstream)
-    answer.on_data = lambda parts, *, is_last: upstream.abort()
+    answer.on_data = lambda parts, is_last: upstream.abort()
 
     upstream.data_received(STREAM + b"2\r\nab\r\n")
     upstream.data_received(b"0\r\n\r\n")

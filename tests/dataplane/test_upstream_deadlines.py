@@ -65,7 +65,7 @@ def test_while_the_client_is_slow_the_endpoint_is_not_to_blame(upstream, loop):
 
 def test_a_client_that_pauses_while_it_is_told_stays_paused(upstream, loop):
     answer = ask(upstream)
-    answer.on_data = lambda parts, *, is_last: upstream.pause()
+    answer.on_data = lambda parts, is_last: upstream.pause()
 
     upstream.data_received(STREAM + b"2\r\nab\r\n")
     loop.advance(100)

@@ -29,7 +29,7 @@ class Over(Answer):
         super().__init__()
         self.over = asyncio.get_running_loop().create_future()
 
-    def on_data(self, parts, *, is_last):
+    def on_data(self, parts, is_last):
         super().on_data(parts, is_last=is_last)
         if is_last:
             self.over.set_result(None)

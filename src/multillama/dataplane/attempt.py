@@ -190,7 +190,7 @@ class Attempt:
         self.rival = rival.rival = None
         rival.stop()
 
-    def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
+    def on_data(self, parts: list[bytes], is_last: bool) -> None:
         data = parts.pop() if len(parts) == 1 else _take_all(parts)
         events = self._events
         if events is not None and (events.half or not data.endswith(BLANK_LINES)):

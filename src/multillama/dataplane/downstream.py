@@ -304,8 +304,9 @@ class Downstream(asyncio.Protocol):
         )
 
     def on_commit(self) -> None:
-        if self._exchange is not None:
-            self._exchange.on_begun()
+        exchange = self._exchange
+        if exchange is not None and not exchange.keeps_body:
+            exchange.body = b""  # a long answer need not hold its prompt
 
     def answer(self, status: int, body: bytes, lines: bytes) -> None:
         """Sends an answer of ours; see `send_answer` for its framing."""

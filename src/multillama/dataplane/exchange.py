@@ -153,11 +153,6 @@ class Exchange:
     def has_begun_to_answer(self) -> bool:
         return self.relay.is_begun
 
-    def on_begun(self) -> None:
-        """The client has, or is about to have, the first byte."""
-        if not self.keeps_body:
-            self.body = b""
-
     @staticmethod
     def _stop_attempts(attempt: Attempt) -> None:
         for running in (attempt.rival, attempt):

@@ -134,7 +134,7 @@ class _Fetch:
     def on_head(self, head: AnswerHead) -> None:
         self._head = head
 
-    def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
+    def on_data(self, parts: list[bytes], is_last: bool) -> None:
         self._bytes += sum(len(part) for part in parts)
         if self._bytes and self._first_byte_at is None:
             self._first_byte_at = self._loop.time()

@@ -28,7 +28,7 @@ class Answering(Protocol):
     """Name of the endpoint, for the words of a failure."""
 
     def on_head(self, head: AnswerHead) -> None: ...
-    def on_data(self, parts: list[bytes], *, is_last: bool) -> None:
+    def on_data(self, parts: list[bytes], is_last: bool) -> None:
         """Takes body parts, maybe none, and empties the list; the answer is complete with `is_last`."""
 
     def on_lost(self, error: GatewayError, *, reusable_socket_died: bool) -> None:
@@ -145,7 +145,7 @@ class Upstream(asyncio.Protocol):
         if reader.is_complete:
             self._finish(answering)
             return
-        answering.on_data(reader.parts, is_last=False)
+        answering.on_data(reader.parts, False)
         # Not while paused by the client: then its deadline runs, not the endpoint's.
         if self.deadline != NEVER:
             self.deadline = (
@@ -218,7 +218,7 @@ class Upstream(asyncio.Protocol):
             self._origin.put(self)
         else:
             self._close()
-        answering.on_data(parts, is_last=True)
+        answering.on_data(parts, True)
 
     def _fail_parse(self, answering: Answering, error: GatewayError) -> None:
         """The answer cannot be read on; what came before is forwarded first."""
@@ -227,7 +227,7 @@ class Upstream(asyncio.Protocol):
             self._lose(self._error(error.kind, error.text))
             return
         if reader.parts:
-            answering.on_data(reader.parts, is_last=False)
+            answering.on_data(reader.parts, False)
         self._lose(self._error("endpoint_truncated", f"broke off its answer: it {error.text}"))
 
     def _lose(self, error: GatewayError, *, reusable_socket_died: bool = False) -> None:
