@@ -47,6 +47,22 @@ def test_framing_hop_by_hop_fields_and_claims_on_our_origin_end_here(name, spell
     assert lines_of(head) == b"X-Other: y\r\n"
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_open"),
+    [
+        ([(b"Content-Type", b"text/event-stream")], True),
+        ([(b"Content-Type", b"text/event-stream"), (b"Content-Encoding", b"br")], False),
+        ([(b"Content-Type", b"text/event-stream"), (b"Content-Length", b"5")], False),
+        ([(b"Content-Type", b"application/json")], False),
+    ],
+)
+def test_events_can_be_read_and_added_where_they_are_plain_and_without_a_length(fields, is_open):
+    head = read_head(*fields)
+
+    assert head.has_open_events == is_open
+    assert (b"Content-Encoding: br" in head.lines) == ((b"Content-Encoding", b"br") in fields)
+
+
 def test_what_connection_names_ends_here_too():
     fields = [
         (b"X-Hop", b"a"),

@@ -26,7 +26,7 @@ class Tried(msgspec.Struct, kw_only=True):
 
     endpoint: str
     role: str = "first"
-    """`first`, `same` (again on the same target), `next`, `hedge` or `resume`."""
+    """`first`, `same` (again on the same target), `next`, `hedge`, `resume`, or `shared`: another's call."""
     begun_ms: float
     first_byte_ms: float | None = None
     over_ms: float | None = None

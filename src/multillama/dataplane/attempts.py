@@ -3,7 +3,8 @@
 The plain case, one attempt that succeeds, is the first function. What goes beyond it is `Attempts`.
 """
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from multillama.core.breaker import Breaker, News
 from multillama.core.causes import CAUSES, cause_of_error
@@ -32,11 +33,11 @@ SHOWN_BYTES: Final = 300
 """How much of an endpoint's error is repeated where its answer cannot be passed on."""
 
 
-async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
-    """Tries targets until the client has an answer.
+def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, None]:
+    """Plans an exchange, and returns how it is served: to be awaited.
 
     Raises:
-        GatewayError: The failure that the client must be told.
+        GatewayError: Nobody may serve it, or a wish is not understood.
     """
     server, request = exchange.server, exchange.request
     server.budget.on_request(request.started)
@@ -48,6 +49,20 @@ async def serve_json(exchange: "Exchange", snapshot: Snapshot) -> None:
         operation=exchange.operation,
         wishes=request.head.wishes,
     )
+    if plan.policy.share and exchange.operation.name == "embeddings":
+        # Imported when it is first asked for: it is opt-in, and start-up is watched.
+        from multillama.dataplane.sharing import serve_shared
+
+        return serve_shared(exchange, plan, snapshot)
+    return serve_plan(exchange, plan, snapshot)
+
+
+async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> None:
+    """Tries targets until the client has an answer.
+
+    Raises:
+        GatewayError: The failure that the client must be told.
+    """
     policy, target = plan.policy, plan.targets[0]
     if plan.strategy is not None or target.rename is not None:
         exchange.story.plan = plan  # also where all but one were left out: somebody will ask why

@@ -6,7 +6,7 @@ looks whether what it waits for has come. So it costs no task and no turn of the
 
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from multillama.core.auth import check_key, check_page
 from multillama.core.budget import RetryBudget
@@ -28,6 +28,9 @@ from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
 from multillama.wire.peek import peek
 
+if TYPE_CHECKING:
+    from multillama.dataplane.sharing import Call
+
 MAX_HOPS: Final = 5
 """Gateways of our kind in a row; one more is a loop."""
 
@@ -40,6 +43,8 @@ class Server(Protocol):
     timers: Timers
     live: Live
     budget: RetryBudget
+    calls: "dict[object, Call]"
+    """Calls in flight that others may share, by all that must be equal."""
 
     def now(self) -> float:
         """The monotonic clock, in seconds."""
@@ -115,9 +120,9 @@ class Exchange:
 
     # --- the driver --------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Runs until the first wait."""
-        self._coroutine = self._run()
+    def start(self, life: Coroutine[Any, Any, None] | None = None) -> None:
+        """Runs until the first wait; another life than its own is led without an answer and a record."""
+        self._coroutine = self._run() if life is None else life
         self.wake()
 
     def wake(self) -> None:
@@ -138,11 +143,7 @@ class Exchange:
 
     def cancel(self) -> None:
         """The client is gone."""
-        self._stopped = ("client_gone", "The client left before the answer was complete.")
-        attempt = self.attempt
-        if attempt is not None and not attempt.is_over:
-            self._stop_attempts(attempt)
-        self.wake()
+        self.end("client_gone", "The client left before the answer was complete.")
 
     def end(self, kind: str, text: str) -> None:
         """Ends it with this failure, which the client is told as far as it still can be."""
@@ -153,11 +154,18 @@ class Exchange:
     def has_begun_to_answer(self) -> bool:
         return self.relay.is_begun
 
-    @staticmethod
-    def _stop_attempts(attempt: Attempt) -> None:
-        for running in (attempt.rival, attempt):
-            if running is not None:
-                running.stop()
+    def stop_attempts(self) -> None:
+        """Ends what is under way."""
+        attempt = self.attempt
+        if attempt is not None and not attempt.is_over:
+            for running in (attempt.rival, attempt):
+                if running is not None:
+                    running.stop()
+
+    def adopt(self, other: "Exchange") -> None:
+        """Takes the attempts that another has made for it as its own."""
+        self.attempt, self.attempts = other.attempt, other.attempts
+        self._tried, self._story = other._tried, other._story
 
     @property
     def story(self) -> Story:
@@ -195,9 +203,7 @@ class Exchange:
                 await serve_upload(self)
         except GatewayError as failure:
             error = failure
-        except (
-            Exception
-        ) as crash:  # the last resort: a bug of ours must cost one answer, not the process
+        except Exception as crash:  # the last resort: a bug must cost one answer, not the process
             self.server.on_crash(crash)
             error = GatewayError("internal_error", "The gateway failed. Its log has the reason.")
         self._finish(error)
@@ -213,8 +219,7 @@ class Exchange:
     def pause(self) -> Generator[None, None, None]:
         """Waits for the next callback; raises as `check`."""
         request = self.request
-        if self._stopped is not None or request.failure is not None:
-            self.check()
+        self.check()
         yield
         if self._stopped is not None or request.failure is not None:
             self.check()
@@ -277,7 +282,9 @@ class Exchange:
         last = self.attempt
         begun = self.request.started
         if last is not None or self._story is not None:
-            begun = self.server.now()  # who has a story may have waited: that is no time of the endpoint's
+            begun = (
+                self.server.now()
+            )  # who has a story may have waited: that is no time of the endpoint's
             if last is not None and last.why is not None:
                 self._tried += (f"{last.endpoint}: {last.why}",)
         self.attempts += 1
@@ -311,7 +318,7 @@ class Exchange:
         """Answers a failure that nobody has answered, then writes the one record."""
         attempt = self.attempt
         if attempt is not None and not attempt.is_over:
-            self._stop_attempts(attempt)
+            self.stop_attempts()
         if self.watched != NEVER:
             self.server.timers.forget(self)
         relay = self.relay

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from multillama.core.budget import RetryBudget
 from multillama.core.missing import gemini_call, is_gemini_call, missing, wrong_method
@@ -32,6 +32,9 @@ from multillama.dataplane.story import Story
 from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
 from multillama.wire.heads import Head, HeadMemo
+
+if TYPE_CHECKING:
+    from multillama.dataplane.sharing import Call
 
 HandOver = Callable[[asyncio.Transport, bytes], None]
 """Takes a connection, with the bytes of its request."""
@@ -65,6 +68,7 @@ class Listener:
         self.on_record = on_record
         self.random = random.random
         self.budget = RetryBudget()
+        self.calls: dict[object, Call] = {}
         self.live = Live(self.random, self.left_alone)
         self.on_story: Callable[[Record, Story], None] = _forget
         """Told of each exchange that was more than one plain attempt, beside its record."""

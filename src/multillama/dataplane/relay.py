@@ -170,6 +170,11 @@ class Relay:
         tail = ending[-1] if len(ending[-1]) >= EDGE_BYTES else b"".join(ending)
         ending[:] = [tail[-EDGE_BYTES:]]
 
+    def forget_edges(self) -> None:
+        """Keeps nothing to read the usage from: it is counted elsewhere."""
+        self.opening = b""
+        self.ending.clear()
+
     def keep(self, data: bytes) -> None:
         """Keeps whole events that the client gets, up to a limit."""
         if self.kept is not None:

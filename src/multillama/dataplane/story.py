@@ -18,6 +18,8 @@ class Story:
     queue_s: float = 0.0
     queue_position: int | None = None
     edits: tuple[str, ...] = ()
+    is_shared: bool = False
+    """True for an exchange that got the answer of another's call: it has made no attempt."""
 
     def __init__(self) -> None:
         self.attempts: list[Tried] = []
@@ -34,6 +36,9 @@ class Story:
 
     def on_end(self, last: "Attempt | None", record: Record, *, started: float) -> None:
         """Takes note of what was under way at the end: the last attempt, and its rival."""
+        if self.is_shared:
+            record.attempts = 0
+            return
         if last is None or record.attempts <= max(len(self.attempts), 1):
             return  # a single attempt is told by the record
         now = started + record.total_ms / 1000
@@ -49,7 +54,7 @@ class Story:
         plan = self.plan
         attempts = self.attempts
         if not attempts and record.endpoint is not None:
-            attempts = [_only(record)]
+            attempts = [_only(record, "shared" if self.is_shared else "first")]
         return Decision(
             id=record.id,
             at=record.at,
@@ -77,9 +82,10 @@ class Story:
         )
 
 
-def _only(record: Record) -> Tried:
+def _only(record: Record, role: str) -> Tried:
     return Tried(
         endpoint=record.endpoint or "",
+        role=role,
         begun_ms=0.0,
         first_byte_ms=record.first_byte_ms,
         over_ms=record.total_ms,
