@@ -219,8 +219,8 @@ class Exchange:
     def pause(self) -> Generator[None, None, None]:
         """Waits for the next callback; raises as `check`."""
         request = self.request
-        self.check()
-        yield
+        if self._stopped is None and request.failure is None:
+            yield
         if self._stopped is not None or request.failure is not None:
             self.check()
 
