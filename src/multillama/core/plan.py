@@ -69,3 +69,17 @@ class Plan(msgspec.Struct, frozen=True):
             for target, reason in self.excluded
         ]
         return (*chosen, *left_out)
+
+
+def is_plain(policy: Policy) -> bool:
+    """Says whether an attempt that succeeds needs no watching."""
+    return policy.first_token_s is None and policy.deadline_s is None and not policy.hedge
+
+
+def may_resume(plan: Plan) -> bool:
+    """Says whether a cut stream is to be continued: as the policy has it, or between local endpoints."""
+    resume = plan.policy.resume
+    if resume is not None:
+        return resume
+    targets = plan.targets + plan.paused
+    return len(targets) > 1 and all(target.endpoint.is_local for target in targets)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from multillama.core.breaker import Breaker, News
 from multillama.core.causes import CAUSES, cause_of_error
 from multillama.core.hedge import FirstBytes, hedge_after_s
-from multillama.core.plan import Plan
+from multillama.core.plan import Plan, is_plain, may_resume
 from multillama.core.policy import DEFAULT_POLICY, Policy
 from multillama.core.retry import SHOULD_NOT_RETRY, Action, Failed, Step, decide, out_of_time
 from multillama.core.retry_after import retry_after_s
@@ -50,8 +50,7 @@ def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, 
         wishes=request.head.wishes,
     )
     if plan.policy.share and exchange.operation.name == "embeddings":
-        # Imported when it is first asked for: it is opt-in, and start-up is watched.
-        from multillama.dataplane.sharing import serve_shared
+        from multillama.dataplane.sharing import serve_shared  # opt-in, and start-up is watched
 
         return serve_shared(exchange, plan, snapshot)
     return serve_plan(exchange, plan, snapshot)
@@ -81,20 +80,6 @@ async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> No
                 on_success(exchange, attempt, plan)
             return
     await Attempts(exchange, plan, snapshot).run(attempt)
-
-
-def is_plain(policy: Policy) -> bool:
-    """Says whether an attempt that succeeds needs no watching."""
-    return policy.first_token_s is None and policy.deadline_s is None and not policy.hedge
-
-
-def may_resume(plan: Plan) -> bool:
-    """Says whether a cut stream is to be continued: as the policy has it, or between local endpoints."""
-    resume = plan.policy.resume
-    if resume is not None:
-        return resume
-    targets = plan.targets + plan.paused
-    return len(targets) > 1 and all(target.endpoint.is_local for target in targets)
 
 
 def on_success(exchange: "Exchange", attempt: Attempt, plan: Plan) -> None:
@@ -354,7 +339,7 @@ class Attempts:
         )
 
     def _may_go_round(self, target: Target, cause: str) -> bool:
-        """Says whether others may be asked again without a wait, because they were not reached or broke down."""
+        """Says whether others may be asked again without a wait: they were not reached, or broke down before."""
         row = CAUSES[cause]
         others = any(other is not target for other in self._again)
         is_bounded = self._rounds < self._policy.retry.max_attempts
