@@ -363,7 +363,7 @@ def test_a_probe_that_loses_a_race_is_given_back():
     stage.waiting("a").come()
     stage.loop.advance(0.3)
 
-    stage.answer(rest("x"))  # by b, on the connection it has
+    stage.pool.transports[0].protocol.data_received(rest("x"))  # b's, which it has kept
 
     assert stage.endpoints[0].state.breaker.blocked("m1", stage.loop.now) is None
     assert text_of(client) == "x"

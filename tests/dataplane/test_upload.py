@@ -1,5 +1,7 @@
 import pytest
 
+from multillama.core.breaker import News
+from multillama.core.policy import BreakerPolicy
 from multillama.core.snapshot import Limits, Route, Snapshot, Target
 from multillama.wire.chunked import ChunkedReader
 from tests.dataplane.stage import OK, STREAM, Stage, post
@@ -323,3 +325,22 @@ def test_an_upload_that_stalls_under_its_answer_breaks_the_answer_off(
     assert client.transport.is_finished is (how == "fin")
     assert upstream.ended == "abort"
     assert [record.outcome for record in stage.records] == ["cancelled"]
+
+
+# the breaker
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_well"),
+    [(OK, True), (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", False)],
+)
+def test_an_upload_that_tries_a_target_again_tells_how_it_went(stage, client, answer, is_well):
+    breaker = stage.endpoints[0].state.need_breaker()
+    now = stage.listener.now()
+    breaker.on_failure(News("", now - 60, now - 60), "unreachable", BreakerPolicy(), random=0.0)
+    client.send(upload(FORM))
+
+    stage.answer(answer)
+
+    assert breaker.blocked("", stage.listener.now()) is None
+    assert (breaker.open_conditions(now) == []) is is_well

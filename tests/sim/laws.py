@@ -47,6 +47,20 @@ def text_is_whole(world: World, schedule: Schedule) -> Iterator[str]:
             yield f"{client.prompt}: neither whole nor an error: {client.transport.sent!r}"
 
 
+def records_are_true(world: World, schedule: Schedule) -> Iterator[str]:
+    """What is recorded as well has an end."""
+    records = {record.id: record for record in world.records}
+    for client in world.clients:
+        record = records[_id_of(world, client)]
+        if record.outcome == "ok" and client.answer is None and not client.has_left:
+            yield f"{client.prompt}: ok, and nothing ended it after {client.got!r}"
+
+
+def _id_of(world: World, client: SimClient) -> str:
+    order = sorted(world.clients, key=lambda other: other.begun_at)
+    return f"r{order.index(client) + 1:x}"
+
+
 def usage_is_right(world: World, schedule: Schedule) -> Iterator[str]:
     """A stream's usage is that of one request, however many endpoints have answered it."""
     for client in world.clients:
@@ -135,7 +149,7 @@ def _repetitions(rows: list[Tried]) -> list[float]:
 
 
 def attempts_are_few(world: World, schedule: Schedule) -> Iterator[str]:
-    """No exchange reaches more endpoints than it may; resumes are counted apart, and a lost race may be one more."""
+    """No exchange reaches more endpoints than it may, but for resumes, and one more after a lost race."""
     most = schedule.policy.retry.max_attempts + schedule.policy.hedge
     for record in world.records:
         rows = [row for row in _rows(world, record.id) if row.role in ("first", "same", "next")]
@@ -172,14 +186,12 @@ def _is_dead(box: Box, at: float) -> bool:
 
 
 def _story_of(world: World, client: SimClient) -> object:
-    order = sorted(world.clients, key=lambda other: other.begun_at)
-    return [
-        (row.endpoint, row.role, row.cause, row.then)
-        for row in _rows(world, f"r{order.index(client) + 1:x}")
-    ]
+    rows = _rows(world, _id_of(world, client))
+    return [(row.endpoint, row.role, row.cause, row.then) for row in rows]
 
 
 ALWAYS = (
-    nothing_is_left, text_is_whole, usage_is_right, only_resume_follows_the_first_byte, local_stays_local,
+    nothing_is_left, text_is_whole, records_are_true, usage_is_right,
+    only_resume_follows_the_first_byte, local_stays_local,
     limits_are_kept, budget_is_kept, attempts_are_few, deadline_is_kept,
 )  # fmt: skip

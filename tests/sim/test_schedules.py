@@ -4,7 +4,9 @@
 """
 
 import os
+from collections import Counter
 
+import msgspec
 import pytest
 
 from multillama.core.policy import Policy, QueuePolicy, RetryPolicy
@@ -85,7 +87,7 @@ def draw_anything(rng, seed):
 
 @pytest.mark.timeout(600)
 def test_whatever_happens_the_laws_hold():
-    prove(draw_anything, *ALWAYS, seeds=seeds(300))
+    prove(draw_anything, *ALWAYS, seeds=seeds(900))
 
 
 # one endpoint is always there, and nothing but connections fails
@@ -210,3 +212,73 @@ def nobody_idles_while_others_wait(world, schedule):
 @pytest.mark.timeout(600)
 def test_an_endpoint_that_comes_back_under_load_has_its_share():
     prove(draw_busy, *ALWAYS, everybody_is_served, nobody_idles_while_others_wait, seeds=seeds(50))
+
+
+# who waits
+
+
+def draw_queue(rng, seed):
+    """Clients of several keys who all want the same endpoint at once."""
+    return Schedule(
+        seed=seed,
+        boxes=(Box(limit=rng.choice((1, 2))),),
+        callers=tuple(
+            Caller(at_s=at * 0.001, key=rng.choice("aaaaabbc"), stream=rng.random() < 0.5)
+            for at in range(rng.randint(4, 40))
+        ),
+    )
+
+
+def the_queue_is_fair(world, schedule):
+    """Of two keys that both wait, none is served more than the other, but for those that found a free place."""
+    left = Counter(caller.key for caller in schedule.callers)
+    had: Counter[str] = Counter()
+    apart = 1 + (schedule.boxes[0].limit or 1)
+    for served in world.servers[0].served:
+        key = schedule.callers[int(served.prompt.split()[1])].key
+        had[key] += 1
+        left[key] -= 1
+        waiting = [had[other] for other in left if left[other]]
+        if waiting and max(waiting) - min(waiting) > apart:
+            yield f"{dict(had)} are served while {dict(left)} wait"
+
+
+@pytest.mark.timeout(600)
+def test_nobody_in_the_queue_is_put_behind():
+    prove(draw_queue, *ALWAYS, everybody_is_served, the_queue_is_fair, seeds=seeds(150))
+
+
+# staying at home, and racing
+
+
+def draw_home(rng, seed):
+    """A home that fails all the time beside a cloud that is well."""
+    anything = draw_anything(rng, seed)
+    home = tuple(msgspec.structs.replace(box, is_local=True) for box in anything.boxes[:2])
+    cloud = (Box(is_local=False), Box(is_local=False))
+    return msgspec.structs.replace(
+        anything,
+        boxes=home + cloud,
+        policy=msgspec.structs.replace(anything.policy, local_only=rng.random() < 0.7),
+    )
+
+
+@pytest.mark.timeout(600)
+def test_what_must_stay_at_home_stays_there_in_any_outage():
+    prove(draw_home, *ALWAYS, seeds=seeds(400))
+
+
+def draw_race(rng, seed):
+    """Hedging among endpoints that are often slow."""
+    anything = draw_anything(rng, seed)
+    boxes = tuple(
+        Box(fault_rate=0.5, faults=("slow", *box.faults[:1]), dead=box.dead)
+        for box in anything.boxes
+    )
+    policy = msgspec.structs.replace(anything.policy, hedge=True, local_only=False)
+    return msgspec.structs.replace(anything, boxes=boxes, policy=policy)
+
+
+@pytest.mark.timeout(600)
+def test_races_have_one_winner_and_leave_nothing_behind():
+    prove(draw_race, *ALWAYS, seeds=seeds(400))
