@@ -61,7 +61,7 @@ def overfill(monkeypatch):
 
 
 def drop_the_body(monkeypatch):
-    monkeypatch.setattr(Exchange, "on_begun", lambda self: setattr(self, "body", b""))
+    monkeypatch.setattr(Exchange, "keeps_body", property(lambda self: False, lambda self, _: None))
 
 
 def stay_open(monkeypatch):

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from multillama.core.causes import cause_of_error
 from multillama.core.decision import Decision, Tried
 from multillama.core.plan import Plan
 from multillama.core.record import Record
@@ -106,7 +107,8 @@ def tried(attempt: "Attempt", *, started: float, now: float) -> Tried:
         first_byte_ms=_ms(first_byte - started) if first_byte else None,
         over_ms=_ms(now - started),
         status=attempt.status or None,
-        cause=attempt.cause or (attempt.error.kind if attempt.error is not None else None),
+        cause=attempt.cause
+        or (cause_of_error(attempt.error) if attempt.error is not None else None),
         text=attempt.error.text if attempt.error is not None else None,
     )
 
