@@ -227,3 +227,11 @@ def test_an_outage_is_not_answered_with_a_storm(cause, share):
 
     floor = policy.budget_floor_per_s * (requests * step_s + WINDOW_S)
     assert load <= requests * 1.20 + floor
+
+
+def test_who_asks_for_no_repetition_is_not_asked_again_but_others_are():
+    alone = act(Failed("unavailable", attempts=1, may_repeat=False))
+    beside = act(Failed("unavailable", attempts=1, may_repeat=False, has_next=True))
+
+    assert (alone.step, alone.why) == (Step.STOP, "gave up: its endpoint asks for no repetition")
+    assert beside.step is Step.NEXT

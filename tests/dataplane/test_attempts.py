@@ -23,6 +23,8 @@ BUSY = failing(b"503 Busy")
 
 # the next target, the same again, the end
 
+NO_MORE = b"HTTP/1.1 503 Busy\r\nX-Should-Retry: false\r\nContent-Length: 0\r\n\r\n"
+
 
 def test_a_target_that_cannot_be_reached_is_passed_over_and_the_client_notices_nothing():
     stage = Routed()
@@ -402,3 +404,23 @@ def test_a_connection_that_hangs_is_the_targets_failure():
 
     assert (client.statuses, client.error["code"]) == ([504], "first_byte_timeout")
     assert stage.told == [("a", "first", "first_byte_timeout", "gave up: this is not repeated")]
+
+
+def test_a_gateway_behind_us_that_has_tried_enough_is_not_asked_again():
+    stage = Routed(*local("a"))
+    client = stage.ask()
+
+    stage.answered_by("a", NO_MORE)
+
+    assert stage.asked == ["a"]
+    assert client.statuses == [503]
+
+
+def test_a_failure_with_a_good_status_is_no_quick_answer():
+    stage = Routed(*local("a", "b"))
+    stage.ask()
+
+    stage.answered_by("a", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    stage.answered_by("b", OK)
+
+    assert stage.endpoints[0].state.first_byte_ms is None

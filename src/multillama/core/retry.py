@@ -48,6 +48,8 @@ class Failed(NamedTuple):
     """What the endpoint asked for (`core/retry_after.py`)."""
     left_s: float | None = None
     """Until the exchange's deadline; None without one."""
+    may_repeat: bool = True
+    """False where the endpoint asks not to be asked again (`x-should-retry: false`): it has tried itself."""
     is_committed: bool = False
     """True once the client has one byte of an answer (architecture law 4)."""
     is_replayable: bool = True
@@ -106,6 +108,8 @@ def _wait(failed: Failed, cause: Cause, policy: RetryPolicy, random: float) -> A
     """The same target again, if it may be and is worth the wait."""
     if not cause.same:
         return _stop("there is no other target")
+    if not failed.may_repeat:
+        return _stop("its endpoint asks for no repetition")
     asked_s = failed.retry_after_s
     if asked_s is None:
         # The exponent is bounded, because a float is.

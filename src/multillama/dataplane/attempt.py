@@ -185,6 +185,8 @@ class Attempt:
         relay = self._relay
         if not relay.is_begun:
             relay.begin(head, self.endpoint, at=self.first_byte_at, notes=self.notes)
+        elif relay.is_client_slow:
+            self.pause()
 
     def _win(self, rival: "Attempt") -> None:
         self.rival = rival.rival = None

@@ -1,24 +1,19 @@
-"""The attempts of one exchange with a JSON body: which target, when again, when another, when to give up.
+"""The attempts of one exchange: which target, when again, when another, two at one time, when to give up."""
 
-The plain case, one attempt that succeeds, is the first function. What goes beyond it is `Attempts`.
-"""
-
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from multillama.core.breaker import Breaker, News
 from multillama.core.causes import CAUSES, cause_of_error
 from multillama.core.hedge import FirstBytes, hedge_after_s
-from multillama.core.plan import Plan, is_plain, may_resume
-from multillama.core.policy import DEFAULT_POLICY, Policy
+from multillama.core.plan import Plan
+from multillama.core.policy import Policy
 from multillama.core.retry import SHOULD_NOT_RETRY, Action, Failed, Step, decide, out_of_time
 from multillama.core.retry_after import retry_after_s
-from multillama.core.routing import make_plan
 from multillama.core.snapshot import Snapshot, Target
 from multillama.dataplane.attempt import Attempt, Stitch
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.places import has_place, wait_for_place
-from multillama.dataplane.resuming import DIALECTS, continue_elsewhere
+from multillama.dataplane.resuming import continue_elsewhere
 from multillama.dataplane.story import tried
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
@@ -31,55 +26,6 @@ BROKEN: Final = frozenset(("closed", "truncated"))
 """Causes that are the end of an endpoint and no word on the request: after others it may be tried again."""
 SHOWN_BYTES: Final = 300
 """How much of an endpoint's error is repeated where its answer cannot be passed on."""
-
-
-def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, None]:
-    """Plans an exchange, and returns how it is served: to be awaited.
-
-    Raises:
-        GatewayError: Nobody may serve it, or a wish is not understood.
-    """
-    server, request = exchange.server, exchange.request
-    server.budget.on_request(request.started)
-    plan = make_plan(
-        snapshot,
-        exchange.model or "",
-        server.live,
-        body=exchange.body,
-        operation=exchange.operation,
-        wishes=request.head.wishes,
-    )
-    if plan.policy.share and exchange.operation.name == "embeddings":
-        from multillama.dataplane.sharing import serve_shared  # opt-in, and start-up is watched
-
-        return serve_shared(exchange, plan, snapshot)
-    return serve_plan(exchange, plan, snapshot)
-
-
-async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> None:
-    """Tries targets until the client has an answer.
-
-    Raises:
-        GatewayError: The failure that the client must be told.
-    """
-    policy, target = plan.policy, plan.targets[0]
-    if plan.strategy is not None or target.rename is not None:
-        exchange.story.plan = plan  # also where all but one were left out: somebody will ask why
-    if exchange.stream and exchange.operation.dialect in DIALECTS and may_resume(plan):
-        exchange.relay.kept = []
-        exchange.keeps_body = True
-    attempt: Attempt | None = None
-    if (policy is DEFAULT_POLICY or is_plain(policy)) and has_place(target.endpoint):
-        attempt = exchange.open(target, snapshot)
-        launch(exchange, attempt, target, exchange.body)
-        while not attempt.is_over:
-            await exchange.pause()
-        if attempt.error is None and attempt.cause is None:
-            exchange.note(attempt)
-            if plan.blocks or target.endpoint.state.breaker is not None:
-                on_success(exchange, attempt, plan)
-            return
-    await Attempts(exchange, plan, snapshot).run(attempt)
 
 
 def on_success(exchange: "Exchange", attempt: Attempt, plan: Plan) -> None:
@@ -213,11 +159,15 @@ class Attempts:
         launch(self.exchange, attempt, target, self.exchange.body if body is None else body)
         return attempt
 
-    async def watch(self, attempt: Attempt) -> Attempt:
-        """Waits until an attempt is over; returns it, or the rival that has won."""
+    async def watch(self, attempt: Attempt, *, resumes: bool = False) -> Attempt:
+        """Waits until an attempt is over; returns it, or the rival that has won.
+
+        One that resumes has no rival, and no deadline: the client reads already.
+        """
         begun = self._now()
         token_due = begun + (self._policy.first_token_s or NEVER)
-        hedge_due = begun + self._hedge_after(attempt)
+        hedge_due = NEVER if resumes else begun + self._hedge_after(attempt)
+        deadline = NEVER if resumes else self._deadline
         while not attempt.is_over or self._rival is not None:
             attempt = self._settle_race(attempt)
             if attempt.is_over:
@@ -226,7 +176,7 @@ class Attempts:
             if attempt.has_begun:
                 await self.exchange.pause()
                 continue
-            if now >= self._deadline:
+            if now >= deadline:
                 raise out_of_time(self._policy.deadline_s or 0.0)
             if now >= token_due:
                 self._abandon(attempt)
@@ -234,7 +184,7 @@ class Attempts:
             if now >= hedge_due:
                 hedge_due = NEVER
                 self._race(attempt)
-            await self.exchange.pause_until(min(self._deadline, token_due, hedge_due))
+            await self.exchange.pause_until(min(deadline, token_due, hedge_due))
         return attempt
 
     def _abandon(self, attempt: Attempt) -> None:
@@ -328,6 +278,7 @@ class Attempts:
             has_next=bool(self._left) or self._may_go_round(attempt.target, cause),
             retry_after_s=self._asked_s(attempt),
             left_s=left_s,
+            may_repeat=not asks_for_no_retry(attempt),
             is_committed=attempt.has_begun,
         )
         return decide(
@@ -398,3 +349,11 @@ class Attempts:
 
     def _now(self) -> float:
         return self._server.now()
+
+
+def asks_for_no_retry(attempt: Attempt) -> bool:
+    """Says whether an endpoint that failed says that it has repeated enough, as a gateway of our kind does."""
+    head = attempt.held_head
+    return head is not None and any(
+        line.lower().replace(b" ", b"") == b"x-should-retry:false" for line in head.lines
+    )

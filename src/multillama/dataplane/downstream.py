@@ -314,6 +314,10 @@ class Downstream(asyncio.Protocol):
         self.send_answer(status, body, lines, may_stay=not self._must_close)
 
     @property
+    def is_slow(self) -> bool:
+        return self._is_write_paused
+
+    @property
     def peer(self) -> str:
         address = self.transport.get_extra_info("peername")
         return str(address[0]) if address else ""

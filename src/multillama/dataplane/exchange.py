@@ -19,11 +19,11 @@ from multillama.core.snapshot import Snapshot, Target
 from multillama.core.strategies import Live
 from multillama.core.usage import read_usage, says_it_is_over
 from multillama.dataplane.attempt import Attempt
-from multillama.dataplane.attempts import serve_json
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.relay import Client, Relay
 from multillama.dataplane.request import Request, too_large
-from multillama.dataplane.story import Story
+from multillama.dataplane.serving import serve_json
+from multillama.dataplane.story import Story, header_lines
 from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
 from multillama.wire.peek import peek
@@ -93,6 +93,10 @@ class Exchange:
     stream: bool = False
     body: bytes = b""
     """The request's body while another target may need it."""
+    has_waited: bool = False
+    """True if the body came later than the head."""
+    is_told: bool = False
+    """True if the client has been told already why its stream is not whole."""
     keeps_body: bool = False
     """True where the body is needed after the answer has begun, to continue it elsewhere."""
     attempt: Attempt | None = None
@@ -211,6 +215,7 @@ class Exchange:
     async def _come(self) -> None:
         """Waits for the rest of the request."""
         self.caller.want_body()
+        self.has_waited = True
         while not self.request.is_complete:
             await self.pause()
 
@@ -233,15 +238,7 @@ class Exchange:
 
     def notes(self) -> bytes:
         """Returns header lines for the client that tell what it took, without the last CRLF."""
-        notes = b""
-        if self.attempts > 1:
-            notes = b"x-multillama-attempts: %d" % self.attempts
-        story = self._story
-        if story is not None and story.queue_position is not None:
-            queue = b"x-multillama-queue-ms: %d\r\nx-multillama-queue-position: %d"
-            queue %= (int(story.queue_s * 1000), story.queue_position)
-            notes = notes + b"\r\n" + queue if notes else queue
-        return notes
+        return header_lines(self.attempts, self._story)
 
     def check(self) -> None:
         """Looks whether there is still something to do.
@@ -281,10 +278,9 @@ class Exchange:
         """Makes the next attempt."""
         last = self.attempt
         begun = self.request.started
-        if last is not None or self._story is not None:
-            begun = (
-                self.server.now()
-            )  # who has a story may have waited: that is no time of the endpoint's
+        # A wait for a place or for the body is no time of the endpoint's.
+        if last is not None or self._story is not None or self.has_waited:
+            begun = self.server.now()
             if last is not None and last.why is not None:
                 self._tried += (f"{last.endpoint}: {last.why}",)
         self.attempts += 1
@@ -306,7 +302,7 @@ class Exchange:
             # Not its time to the first byte: who refuses is quick, and would draw more.
             state.is_up = True
             state.on_status(status, at=self.request.at)
-        elif status:
+        elif status and attempt.why is None:
             state.on_answer((attempt.first_byte_at - attempt.begun_at) * 1000)
         if error is not None:
             reached = error.failure.has_reached
@@ -325,7 +321,7 @@ class Exchange:
         if relay.is_begun:
             if error is not None and error.kind == "client_gone":
                 error = None if says_it_is_over(b"".join(relay.ending)) else error
-            elif error is not None:
+            elif error is not None and not self.is_told:
                 relay.break_off(error)
             self._record(error, relay)
             self.body = b""

@@ -33,6 +33,10 @@ class Client(Protocol):
 
     has_http_11: bool
 
+    @property
+    def is_slow(self) -> bool:
+        """True while it does not take the bytes that it was sent."""
+
     def may_keep_alive(self) -> bool: ...
     def date(self) -> bytes:
         """Returns the value of a `date` of now."""
@@ -190,6 +194,10 @@ class Relay:
             head.lines = [b"content-type: text/event-stream", b"cache-control: no-cache"]
             self.begin(head, "-", at=at)
         self.pass_on(comment, False)
+
+    @property
+    def is_client_slow(self) -> bool:
+        return self._client.is_slow
 
     def break_off(self, error: GatewayError) -> None:
         """Tells the client, which has the head and maybe more, that the answer is not whole.

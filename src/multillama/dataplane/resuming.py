@@ -40,8 +40,7 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
     while True:
         partial = _read(attempts)
         if partial is None:
-            _give_up(attempts, broken, error, _why_not_kept(attempts))
-            return
+            raise _given_up(attempts, broken, error, _why_not_kept(attempts))
         if partial.size > had:
             had, resumes, tried = partial.size, 0, [last]
         end = None if broken.held else _missing_end(exchange, partial)
@@ -55,8 +54,7 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
             exchange.relay.pass_on(end.data, True)
             return
         if not able:
-            _give_up(attempts, broken, _told(error, reason), reason)
-            return
+            raise _given_up(attempts, broken, _told(error, reason), reason)
         target = last = await attempts.place_among(able)
         tried.append(target)
         ask = _usage_request if asks_usage else _request
@@ -65,20 +63,22 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
             attempts.story.on_edit(member)
         attempts.story.attempts[-1].then = f"{target.endpoint.name} goes on"
         attempt = attempts.begin(target, "resume", body=body, stitch=_Ending(rest).take)
-        while not attempt.is_over:
-            await exchange.pause()
+        await attempts.watch(attempt, resumes=True)
         if attempts.note(attempt) is None:
             return
         resumes += attempt.has_begun
         seams += 1
 
 
-def _give_up(attempts: "Attempts", broken: Attempt, error: GatewayError, reason: str) -> None:
+def _given_up(
+    attempts: "Attempts", broken: Attempt, error: GatewayError, reason: str
+) -> GatewayError:
     """Ends the stream with what it broke off with: the endpoint's own words, or an error."""
     attempts.story.attempts[-1].then = f"was not continued: {reason}"
-    if not broken.held:
-        raise error
-    attempts.exchange.relay.pass_on(broken.held, True)
+    if broken.held:
+        attempts.exchange.is_told = True
+        attempts.exchange.relay.pass_on(broken.held, True)
+    return error
 
 
 def _why_not_kept(attempts: "Attempts") -> str:

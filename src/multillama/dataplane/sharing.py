@@ -13,10 +13,10 @@ from typing import Final
 
 from multillama.core.plan import Plan
 from multillama.core.snapshot import Snapshot
-from multillama.dataplane.attempts import serve_plan
 from multillama.dataplane.exchange import Exchange
 from multillama.dataplane.relay import Relay
 from multillama.dataplane.request import Request
+from multillama.dataplane.serving import serve_plan
 from multillama.errors import GatewayError
 from multillama.wire.answers import AnswerHead
 from multillama.wire.heads import Head

@@ -115,3 +115,14 @@ def tried(attempt: "Attempt", *, started: float, now: float) -> Tried:
 
 def _ms(seconds: float) -> float:
     return int(seconds * 1e6) / 1000
+
+
+def header_lines(attempts: int, story: Story | None) -> bytes:
+    """Returns header lines for the client that tell what an exchange took, without the last CRLF."""
+    lines = []
+    if attempts > 1:
+        lines.append(b"x-multillama-attempts: %d" % attempts)
+    if story is not None and story.queue_position is not None:
+        lines.append(b"x-multillama-queue-ms: %d" % int(story.queue_s * 1000))
+        lines.append(b"x-multillama-queue-position: %d" % story.queue_position)
+    return b"\r\n".join(lines)

@@ -1,0 +1,70 @@
+"""Serving an exchange with a JSON body: the plan, and the plain case, which is one attempt that succeeds.
+
+What goes beyond it is `dataplane/attempts.py`.
+
+HOT: once per exchange.
+"""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from multillama.core.plan import Plan, is_plain, may_resume
+from multillama.core.policy import DEFAULT_POLICY
+from multillama.core.routing import make_plan
+from multillama.core.snapshot import Snapshot
+from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.attempts import Attempts, launch, on_success
+from multillama.dataplane.places import has_place
+from multillama.dataplane.resuming import DIALECTS
+
+if TYPE_CHECKING:
+    from multillama.dataplane.exchange import Exchange
+
+
+def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, None]:
+    """Plans an exchange, and returns how it is served: to be awaited.
+
+    Raises:
+        GatewayError: Nobody may serve it, or a wish is not understood.
+    """
+    server, request = exchange.server, exchange.request
+    server.budget.on_request(request.started)
+    plan = make_plan(
+        snapshot,
+        exchange.model or "",
+        server.live,
+        body=exchange.body,
+        operation=exchange.operation,
+        wishes=request.head.wishes,
+    )
+    if plan.policy.share and exchange.operation.name == "embeddings":
+        from multillama.dataplane.sharing import serve_shared  # opt-in, and start-up is watched
+
+        return serve_shared(exchange, plan, snapshot)
+    return serve_plan(exchange, plan, snapshot)
+
+
+async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> None:
+    """Tries targets until the client has an answer.
+
+    Raises:
+        GatewayError: The failure that the client must be told.
+    """
+    policy, target = plan.policy, plan.targets[0]
+    if plan.strategy is not None or target.rename is not None:
+        exchange.story.plan = plan  # also where all but one were left out: somebody will ask why
+    if exchange.stream and exchange.operation.dialect in DIALECTS and may_resume(plan):
+        exchange.relay.kept = []
+        exchange.keeps_body = True
+    attempt: Attempt | None = None
+    if (policy is DEFAULT_POLICY or is_plain(policy)) and has_place(target.endpoint):
+        attempt = exchange.open(target, snapshot)
+        launch(exchange, attempt, target, exchange.body)
+        while not attempt.is_over:
+            await exchange.pause()
+        if attempt.error is None and attempt.cause is None:
+            exchange.note(attempt)
+            if plan.blocks or target.endpoint.state.breaker is not None:
+                on_success(exchange, attempt, plan)
+            return
+    await Attempts(exchange, plan, snapshot).run(attempt)
