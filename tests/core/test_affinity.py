@@ -4,7 +4,7 @@ import time
 
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from multillama.core.affinity import (
     MAX_BLOCKS,
@@ -190,6 +190,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=100) | st.dictionaries(
     st.sampled_from(["messages", "input", "prompt", "system", "tools"]), JSON).map(msgspec.json.encode))  # fmt: skip
 def test_no_body_is_too_odd(body):

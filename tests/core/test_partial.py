@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES
+from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, Partial
 from tests.core.streams import DIALECTS, DONE, chat, chunk, delta, event, messages, read, stream
 
 START = messages(["a"])[0]
@@ -152,3 +152,9 @@ def test_a_last_event_that_ends_in_cr_is_read() -> None:
     events = [one.replace(b"\n", b"\r") for one in chat(["a", "b"])[:3]]
 
     assert read(CHAT, events).text == "ab"
+
+
+def test_its_size_is_what_the_client_can_read() -> None:
+    partial = Partial(dialect=CHAT, text="abc", reasoning="de")
+
+    assert partial.size == 5

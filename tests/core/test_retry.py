@@ -165,7 +165,7 @@ def test_a_wait_that_would_outlast_the_deadline_is_not_begun():
 
 
 def test_the_deadline_is_told_with_what_to_do():
-    error = out_of_time(30.0)
+    error = out_of_time(30.0, "here")
 
     assert (error.kind, error.status) == ("deadline_exceeded", 504)
     assert "30 s" in error.text

@@ -139,11 +139,23 @@ def test_an_unknown_latency_is_no_advantage():
 
 
 def test_balanced_tells_the_loads_of_the_two_that_were_drawn():
-    busy, idle = target("busy", in_flight=3, weight=2.0), target("idle")
+    busy, idle = target("busy", in_flight=3), target("idle")
 
     found = arranged("balanced", busy, idle, target("third"), live=Live(dice(0.1, 0.6)))
 
-    assert (names(found[0]), found[1]) == ("idle busy third", (1.0, 2.5))
+    assert (names(found[0]), found[1]) == ("idle busy third", (1.0, 4.0))
+
+
+def test_balanced_draws_each_in_proportion_to_its_weight_and_then_by_load():
+    heavy, light = target("heavy", in_flight=6, weight=3.0), target("light")
+
+    drawn_alike = arranged("balanced", heavy, light, live=Live(dice(0.1, 0.1)))
+    light_is_idle = arranged("balanced", heavy, light, live=Live(dice(0.1, 0.9, 0.6)))
+    heavy_has_luck = arranged("balanced", heavy, light, live=Live(dice(0.1, 0.9, 0.0)))
+
+    assert (names(drawn_alike[0]), drawn_alike[1]) == ("heavy light", ())
+    assert (names(light_is_idle[0]), light_is_idle[1]) == ("light heavy", (1.0, 3.0))
+    assert (names(heavy_has_luck[0]), heavy_has_luck[1]) == ("heavy light", (3.0, 1.0))
 
 
 # the others

@@ -78,8 +78,12 @@ class Tap:
                 del passed.up[:], passed.down[:]
 
     def passed(self) -> Passed:
-        """Returns what has passed since, on the one connection that had an exchange."""
-        (passed,) = (passed for passed in self._connections if b"POST " in passed.up)
+        """Returns what has passed since, on the one connection that had an exchange.
+
+        A connection that was closed while it was idle may have got the request, too; it has no answer.
+        """
+        asked = (passed for passed in self._connections if b"POST " in passed.up)
+        (passed,) = (passed for passed in asked if passed.down)
         return passed
 
     def _accept(self) -> None:

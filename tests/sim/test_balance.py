@@ -12,9 +12,9 @@ from tests.sim.world import World
 ASKED = 2000
 
 
-def shares(strategy, slow=1.0, seed=0):
+def shares(strategy, slow=1.0, seed=0, weights=(1.0, 1.0, 1.0)):
     """The shares of three endpoints, of which the first may be slower."""
-    here = [endpoint(f"e{at}") for at in range(3)]
+    here = [endpoint(f"e{at}", weight=weight) for at, weight in enumerate(weights)]
     world = World(seed, *here, policy=Policy(strategy=strategy))
     for server in world.servers:
         server.token_s = 0.005
@@ -35,6 +35,13 @@ def test_three_equal_endpoints_have_equal_shares(strategy, seed):
     found = shares(strategy, seed=seed)
 
     assert found == [pytest.approx(1 / 3, rel=0.05)] * 3
+
+
+@pytest.mark.parametrize("strategy", ["balanced", "weighted"])
+def test_weights_are_shares(strategy):
+    found = shares(strategy, weights=(2.0, 1.0, 1.0))
+
+    assert found == [pytest.approx(share, rel=0.1) for share in (0.5, 0.25, 0.25)]
 
 
 @pytest.mark.parametrize("seed", range(3))

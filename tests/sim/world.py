@@ -217,7 +217,9 @@ class World:
         self.stories[record.id] = story
 
     def snapshot(self) -> Snapshot:
-        targets = tuple(Target(here, model="m1") for here in self.endpoints)
+        targets = tuple(
+            Target(here, model="m1", weight=here.weight, tier=here.tier) for here in self.endpoints
+        )
         routes = {"m1": Route(targets, self.policy)}
         return Snapshot(endpoints=self.endpoints, routes=routes, timeouts=TIMEOUTS)
 

@@ -105,6 +105,7 @@ _ROWS: Final = (
     Cause("overloaded", "529", True, True, TROUBLE),
     Cause("error_event", "an error of another kind as the first event", False, True, TROUBLE),
     # nobody's to survive
+    Cause("deadline", "`deadline_s` has passed", False, False),
     Cause("internal", "a failure of the client or of the gateway itself", False, False),
 )  # fmt: skip
 CAUSES: Final[dict[str, Cause]] = {row.name: row for row in _ROWS}
@@ -117,6 +118,7 @@ _OF_KIND: Final = {
     "endpoint_truncated": "truncated",
     "endpoint_empty": "empty",
     "endpoint_failed": "error_event",
+    "deadline_exceeded": "deadline",
     **{name: name for name in (
         "connect_timeout", "first_byte_timeout", "first_token_timeout", "idle_timeout", "send_timeout",
     )},

@@ -77,9 +77,12 @@ def is_plain(policy: Policy) -> bool:
 
 
 def may_resume(plan: Plan) -> bool:
-    """Says whether a cut stream is to be continued: as the policy has it, or between local endpoints."""
+    """Says whether a cut stream is to be continued: as the policy has it, or between local endpoints with one model."""
     resume = plan.policy.resume
     if resume is not None:
         return resume
     targets = plan.targets + plan.paused
-    return len(targets) > 1 and all(target.endpoint.is_local for target in targets)
+    model = targets[0].model
+    return len(targets) > 1 and all(
+        target.endpoint.is_local and target.model == model for target in targets
+    )

@@ -129,11 +129,13 @@ def _stop(why: str) -> Action:
     return Action(Step.STOP, f"gave up: {why}")
 
 
-def out_of_time(deadline_s: float) -> GatewayError:
-    """The failure of an exchange whose `deadline_s` has passed."""
+def out_of_time(deadline_s: float, endpoint: str) -> GatewayError:
+    """The failure of an exchange whose `deadline_s` has passed while it waited for this endpoint."""
     return GatewayError(
         "deadline_exceeded",
-        f"No endpoint answered within the deadline of {deadline_s:g} s. Raise deadline_s, or look at the endpoints.",
+        f"No answer began within the deadline of {deadline_s:g} s; the last one asked was {endpoint}."
+        " Raise deadline_s, or look at the endpoints.",
+        endpoint=endpoint,
     )
 
 

@@ -8,6 +8,7 @@ import math
 from bisect import bisect
 from collections.abc import Callable, Sequence
 from copy import copy
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from multillama.core.affinity import (
@@ -107,24 +108,41 @@ def ordered(targets: list[Target], asked: Asked, live: Live) -> Ordered:
 
 
 def balanced(targets: list[Target], asked: Asked, live: Live) -> Ordered:
-    """Draws two, and one of them with odds inverse to the square of its load, in proportion to its weight.
+    """Draws two in proportion to their weights, and one of them with odds inverse to the square of its load.
 
     Odds and no comparison: else a target that was slow once would never be asked, and so never measured, again.
 
     Source: Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001.
     """
+    weights = [target.weight for target in targets]
     count = len(targets)
+    if weights.count(weights[0]) != count:
+        return _balanced_by_weight(targets, weights, live)
     dice = live.even() * count * (count - 1)
     pair = int(dice)
     at, beside = divmod(pair, count - 1)
     first, second = targets[at], targets[beside if beside < at else beside + 1]
     load, other_load = _loads(first, second)
-    odds = first.weight * other_load * other_load
-    other_odds = second.weight * load * load
+    odds, other_odds = other_load * other_load, load * load
     # Dice of its own where they differ: what is left of the even number goes with what is in flight, and of three equal
     # endpoints at work the second had 10 % more than its share.
     chance = dice - pair if odds == other_odds else live.dice()
     if chance * (odds + other_odds) >= odds:
+        first, second, load, other_load = second, first, other_load, load
+    rest = [target for target in targets if target is not first and target is not second]
+    return [first, second, *rest], (load, other_load)
+
+
+def _balanced_by_weight(targets: list[Target], weights: list[float], live: Live) -> Ordered:
+    """The same where weights differ: either draw may be any target, so at even load each has its share."""
+    bounds = list(accumulate(weight or LEAST_WEIGHT for weight in weights))
+    first = targets[bisect(bounds, live.even() * bounds[-1], hi=len(bounds) - 1)]
+    second = targets[bisect(bounds, live.dice() * bounds[-1], hi=len(bounds) - 1)]
+    if first is second:
+        return [first, *(target for target in targets if target is not first)], ()
+    load, other_load = _loads(first, second)
+    odds, other_odds = other_load * other_load, load * load
+    if live.dice() * (odds + other_odds) >= odds:
         first, second, load, other_load = second, first, other_load, load
     rest = [target for target in targets if target is not first and target is not second]
     return [first, second, *rest], (load, other_load)

@@ -68,6 +68,8 @@ class Attempt:
     stitch: "Stitch | None" = None
     held_head: AnswerHead | None = None
     held: bytes = b""
+    _had_bytes: int = 0
+    """What the client had when this began to go on."""
     _connecting: Connecting | None = None
     _is_retry: bool = False
     _is_started: bool = False
@@ -178,6 +180,11 @@ class Attempt:
         else:
             self._begin(head)
 
+    @property
+    def answer_bytes(self) -> int:
+        """How much of the client's answer came from here; of one held back, how much came."""
+        return self._relay.answer_bytes - self._had_bytes if self.has_begun else len(self.held)
+
     def _begin(self, head: AnswerHead) -> None:
         self.has_begun = True
         if self.rival is not None:
@@ -185,7 +192,9 @@ class Attempt:
         relay = self._relay
         if not relay.is_begun:
             relay.begin(head, self.endpoint, at=self.first_byte_at, notes=self.notes)
-        elif relay.is_client_slow:
+            return
+        self._had_bytes = relay.answer_bytes
+        if relay.is_client_slow:
             self.pause()
 
     def _win(self, rival: "Attempt") -> None:

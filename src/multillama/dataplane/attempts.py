@@ -177,7 +177,8 @@ class Attempts:
                 await self.exchange.pause()
                 continue
             if now >= deadline:
-                raise out_of_time(self._policy.deadline_s or 0.0)
+                attempt.give_up(out_of_time(self._policy.deadline_s or 0.0, attempt.endpoint))
+                continue
             if now >= token_due:
                 self._abandon(attempt)
                 continue

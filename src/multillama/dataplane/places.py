@@ -154,7 +154,7 @@ async def _wait(exchange: "Exchange", waiter: Waiter, policy: QueuePolicy, until
                 exchange.keeps_body = (
                     True  # the answer begins here, and the attempt is still to come
                 )
-                exchange.relay.keep_alive(WAITING, at=now)
+                exchange.relay.keep_alive(WAITING, at=now, notes=exchange.notes())
             due = min(until, told_at + policy.keepalive_s)
         await exchange.pause_until(due)
 

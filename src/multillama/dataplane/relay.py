@@ -186,13 +186,13 @@ class Relay:
             if self.answer_bytes + len(data) > MAX_KEPT_BYTES:
                 self.kept = None
 
-    def keep_alive(self, comment: bytes, *, at: float) -> None:
+    def keep_alive(self, comment: bytes, *, at: float, notes: bytes) -> None:
         """Tells a client that waits for its stream's first event that we are still here; this begins the answer."""
         if not self.is_begun:
             head = AnswerHead(200)
             head.is_event_stream = True
             head.lines = [b"content-type: text/event-stream", b"cache-control: no-cache"]
-            self.begin(head, "-", at=at)
+            self.begin(head, "-", at=at, notes=notes)
         self.pass_on(comment, False)
 
     @property

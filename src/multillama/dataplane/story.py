@@ -110,6 +110,7 @@ def tried(attempt: "Attempt", *, started: float, now: float) -> Tried:
         cause=attempt.cause
         or (cause_of_error(attempt.error) if attempt.error is not None else None),
         text=attempt.error.text if attempt.error is not None else None,
+        answer_bytes=attempt.answer_bytes,
     )
 
 
