@@ -341,3 +341,38 @@ def test_a_policy_may_be_empty():
     config = read_config("routing: {models: {a: {}}}", "m.yaml", reading())
 
     assert config.given.routing.models == {"a": PolicySetting()}
+
+
+@pytest.mark.parametrize("tag", ["local-only", "local_only", "Local Only", "localonly"])
+def test_a_tag_that_looks_like_local_only_is_refused_with_the_right_word(tag):
+    text = f"endpoints:\n  - url: http://a\n    tags: [gpu, {tag}]\n"
+
+    assert faults(text) == (
+        "m.yaml:3: endpoints[0].tags[1]: does nothing as a tag; write local_only: true instead",
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("local_only: true", "no local_only"),
+        ("local_only: true, tags: [cloud]", "is for local endpoints, and this is tagged cloud"),
+        ("local_only: true, tags: [local]", None),
+        ("local_only: false", None),
+    ],
+)
+def test_local_only_is_for_local_endpoints(more, expected):
+    text = f"endpoints: [{{url: http://a, {more}}}]"
+    judge = lambda member, text: "no local_only" if member == "local_only" else None  # noqa: E731
+
+    if expected is None:
+        assert read_config(text, "m.yaml", reading(judge=judge)).given.endpoints != ()
+    else:
+        assert faults(text, judge=judge) == (f"m.yaml:1: endpoints[0].local_only: {expected}",)
+
+
+@pytest.mark.parametrize("price", ["-0.1", "100001", "free", ".nan"])
+def test_a_price_is_a_number_of_dollars(price):
+    (told,) = faults(f"endpoints: [{{url: http://a, input_price: {price}}}]")
+
+    assert "input_price: must be a number from 0 to 100000" in told

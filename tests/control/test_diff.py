@@ -39,6 +39,8 @@ def changed(endpoint, **facts):
          ("~1 endpoint (b: url http://c/)",)),
         ({"endpoints": (A, changed(B, timeouts=EndpointTimeouts(idle_timeout_s=1), tags=("l",)))},
          ("~1 endpoint (b: timeouts and tags)",)),
+        ({"endpoints": (A, changed(B, local_only=True, input_price=0.15, output_price=2.0))},
+         ("~1 endpoint (b: local_only true and input_price 0.15 and output_price 2)",)),
         ({"aliases": {}}, ("-1 alias (x)",)),
         ({"aliases": {"x": AliasSetting(targets=("n",)), "y": AliasSetting(targets=("n",))}},
          ("+1 alias (y)", "~1 alias (x)")),
@@ -111,3 +113,11 @@ def test_the_settings_of_the_start_stay():
 
 def test_no_change_has_words_too():
     assert str(compared()) == "nothing changed"
+
+
+def test_what_an_endpoint_no_longer_says_is_told():
+    old = changed(OLD, endpoints=(A, changed(B, input_price=1.0, local_only=True)))
+
+    found = compared(old, endpoints=(changed(A, key=None), B))
+
+    assert found.words == ("~2 endpoints (a: key, b: local_only false and no input_price)",)

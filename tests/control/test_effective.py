@@ -14,6 +14,8 @@ endpoints:
     headers: {X-A: CANARY}
     weight: 2
     timeouts: {idle_timeout_s: 5}
+    local_only: true
+    input_price: 0
 aliases:
   fast: {targets: [x, {model: y, weight: 2}], hedge: true}
 routing:
@@ -54,18 +56,21 @@ def test_endpoints_of_flags_and_of_the_file_stand_side_by_side():
     assert found["endpoints[1].url"] == ("http://a/", "m.yaml:5")
     assert found["endpoints[1].weight"] == (2.0, "m.yaml:8")
     assert found["endpoints[1].timeouts"] == ({"idle_timeout_s": 5.0}, "m.yaml:9")
+    assert found["endpoints[1].local_only"] == (True, "m.yaml:10")
+    assert found["endpoints[1].input_price"] == (0.0, "m.yaml:11")
     assert "endpoints[1].tier" not in found
+    assert "endpoints[1].output_price" not in found
 
 
 def test_aliases_and_policies_have_their_lines():
     found = facts()
 
-    assert found["aliases.fast.targets"] == (["x", {"model": "y", "weight": 2.0}], "m.yaml:11")
-    assert found["aliases.fast.hedge"] == (True, "m.yaml:11")
-    assert found["routing.strategy"] == ("fastest", "m.yaml:13")
-    assert found["routing.retry.max_attempts"] == (2, "m.yaml:14")
+    assert found["aliases.fast.targets"] == (["x", {"model": "y", "weight": 2.0}], "m.yaml:13")
+    assert found["aliases.fast.hedge"] == (True, "m.yaml:13")
+    assert found["routing.strategy"] == ("fastest", "m.yaml:15")
+    assert found["routing.retry.max_attempts"] == (2, "m.yaml:16")
     assert found["routing.retry.backoff_s"] == (0.25, "default")
-    assert found['routing.models."b*".queue.max_waiting'] == (1, "m.yaml:16")
+    assert found['routing.models."b*".queue.max_waiting'] == (1, "m.yaml:18")
 
 
 def test_no_secret_is_shown():

@@ -310,3 +310,21 @@ def test_what_is_known_of_a_server_is_not_said_of_another_of_its_name() -> None:
     assert after[0].state is before[0].state
     assert after[1].state is not before[1].state
     assert {one.name: one.state for one in after} == states
+
+
+@pytest.mark.parametrize(
+    ("url", "is_well"),
+    [
+        ("http://192.168.1.5/", True),
+        ("http://localhost:11434/", True),
+        ("https://api.openai.com/", False),
+    ],
+)
+def test_only_a_local_address_may_be_local_only(url: str, is_well: bool) -> None:
+    assert (judge("local_only", url) is None) is is_well
+
+
+def test_locality_and_prices_are_passed_on() -> None:
+    one = made(local_only=True, input_price=1.0, output_price=2.0)
+
+    assert (one.local_only, one.input_price, one.output_price) == (True, 1.0, 2.0)

@@ -16,10 +16,13 @@ from multillama.config.routing import (
     RoutingSetting,
 )
 from multillama.config.schema import EndpointSetting
+from multillama.control.compile import compile_snapshot
 from multillama.control.endpoints import make_endpoints
-from multillama.control.routes import Policies, alias, all_models, selection
+from multillama.control.routes import Policies, Routing, alias, all_models, selection
 from multillama.core.policy import DEFAULT_POLICY
-from multillama.core.snapshot import Route, Target
+from multillama.core.routing import make_plan
+from multillama.core.snapshot import Limits, Route, Target, Timeouts
+from multillama.errors import GatewayError
 from multillama.providers.listing import Row
 
 NAS, BOX, CLOUD = make_endpoints(
@@ -260,3 +263,129 @@ def test_whatever_is_configured_no_alias_leads_out_what_is_local_only(
     )
     assert found is not None
     assert found.route.policy.local_only is is_kept
+
+
+# endpoints whose models are local-only
+
+KEEPER, OUTSIDE = make_endpoints(
+    [
+        EndpointSetting(url="http://192.168.1.5/", name="nas", local_only=True, input_price=2.0),
+        EndpointSetting(url="https://api.openai.com/", name="cloud", output_price=8.0),
+    ],
+    {},
+)
+
+
+def snapshot_of(nas, cloud, **aliases):
+    """Aliases as lists of targets."""
+    settings = {name: AliasSetting(targets=tuple(targets)) for name, targets in aliases.items()}
+    return compile_snapshot(
+        (OUTSIDE, KEEPER),
+        {"nas": nas, "cloud": cloud},
+        timeouts=Timeouts(),
+        limits=Limits(),
+        routing=Routing(PLAIN, settings),
+    )
+
+
+def places(snapshot, name):
+    """Where a request for this name may go."""
+    try:
+        return {target.endpoint.name for target in make_plan(snapshot, name).targets}
+    except GatewayError as error:
+        return {error.kind}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("m", {"nas"}),
+        ("gpt", {"cloud"}),
+        ("llama3", {"nas"}),
+        ("cloud/m", {"no_target"}),
+        ("cloud/gpt", {"cloud"}),
+        ("kept", {"nas"}),
+        ("elsewhere", {"no_target"}),
+        ("unlisted", {"nas"}),
+        ("mixed", {"nas"}),
+        ("free", {"cloud"}),
+    ],
+)
+def test_what_a_local_only_endpoint_serves_stays_local_by_every_name(name, expected):
+    snapshot = snapshot_of(
+        (Row("m", {}), Row("llama3:latest", {})),
+        (Row("m", {}), Row("gpt", {}), Row("llama3:latest", {})),
+        kept=["m"],
+        elsewhere=["cloud/m"],
+        unlisted=["nas/x", "cloud/x"],
+        mixed=["gpt", "m"],
+        free=["gpt"],
+    )
+
+    assert places(snapshot, name) == expected
+
+
+def test_a_clouds_model_of_the_short_name_is_local_only_too():
+    snapshot = snapshot_of((Row("llama3:latest", {}),), (Row("llama3", {}),))
+
+    assert places(snapshot, "llama3") == {"no_target"}
+
+
+def test_a_policy_is_the_same_object_in_the_next_snapshot():
+    rows = (Row("m", {}),)
+
+    before, after = snapshot_of(rows, ()), snapshot_of(rows, rows)
+
+    assert before.routes["m"].policy is after.routes["m"].policy
+
+
+SERVED = st.sets(st.sampled_from(["m", "n", "o:latest", "o", "org/p"]))
+LED_TO = st.sampled_from(
+    ["m", "n", "o", "o:latest", "org/p", "nas/m", "nas/x", "cloud/m", "cloud/o"]
+)
+
+
+@given(nas=SERVED, cloud=SERVED, aliases=st.dictionaries(
+    st.sampled_from(["fast", "m", "best"]), st.lists(LED_TO, min_size=1, max_size=3)))  # fmt: skip
+def test_nothing_that_a_local_only_endpoint_serves_leaves_by_any_name(nas, cloud, aliases):
+    # an alias may not lead to another one, which its file would not pass either
+    aliases = {name: to for name, to in aliases.items() if name == "m" or "m" not in to}
+    snapshot = snapshot_of(
+        tuple(Row(name, {}) for name in sorted(nas)),
+        tuple(Row(name, {}) for name in sorted(cloud)),
+        **aliases,
+    )
+
+    kept = nas | {name.removesuffix(":latest") for name in nas}
+    kept |= {
+        name
+        for name, to in aliases.items()
+        if any(one.startswith("nas/") or one.removeprefix("cloud/") in kept for one in to)
+    }
+
+    for name in kept:
+        assert "cloud" not in places(snapshot, name)
+        assert "cloud" not in places(snapshot, f"cloud/{name}")
+    for name in cloud - kept - aliases.keys():
+        assert places(snapshot, name) == {"cloud"}
+
+
+# configured prices
+
+
+def test_configured_prices_count_where_the_list_tells_none():
+    told = {"pricing": msgspec.Raw(b'{"input": 0.5}')}
+
+    snapshot = snapshot_of((Row("m", {}),), (Row("m", {}), Row("gpt", told)), x=["cloud/y"])
+
+    facts = {
+        (name, target.endpoint.name): (target.facts.input_price, target.facts.output_price)
+        for name, route in snapshot.routes.items()
+        for target in route.targets
+    }
+    assert facts == {
+        ("m", "nas"): (2.0, None),
+        ("m", "cloud"): (None, 8.0),
+        ("gpt", "cloud"): (0.5, 8.0),
+        ("x", "cloud"): (None, 8.0),
+    }

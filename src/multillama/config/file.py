@@ -28,7 +28,10 @@ from multillama.config.routing import AliasSetting, AliasTarget, RoutingSetting
 from multillama.config.schema import SETTINGS, EndpointSetting, Setting
 
 Judge = Callable[[str, str], str | None]
-"""Name and text of an endpoint's member (`url`, `provider`) to what is wrong with it, or None."""
+"""Name of an endpoint's member and a text to what is wrong with it, or None.
+
+The text of `provider` is its name; that of `url` and of `local_only` is the URL.
+"""
 
 SECTIONS: Final = {"Main settings": "listen", "Time limits": "timeouts", "Size limits": "limits"}
 """Group of a row to the section of the file that it stands in."""
@@ -206,9 +209,25 @@ class _Reader:
         provider = row.get("provider")
         if isinstance(provider, str) and (wrong := self._reading.judge("provider", provider)):
             yield Problem((*path, "provider"), wrong)
+        yield from self._locality_problems(path, row)
         headers = row.get("headers")
         for name, value in headers.items() if isinstance(headers, dict) else ():
             yield from self._header_problems((*path, "headers", name), name, value)
+
+    def _locality_problems(self, path: Path, row: Mapping[str, object]) -> Iterator[Problem]:
+        given = row.get("tags")
+        tags: list[object] = given if isinstance(given, list) else []
+        for place, tag in enumerate(tags):
+            if isinstance(tag, str) and re.sub("[-_ ]", "", tag.lower()) == "localonly":
+                at = (*path, "tags", place)
+                yield Problem(at, "does nothing as a tag; write local_only: true instead")
+        url = self._resolved.get((*path, "url"))
+        if row.get("local_only") is not True or url is None:
+            return
+        if "cloud" in tags:
+            yield Problem((*path, "local_only"), "is for local endpoints, and this is tagged cloud")
+        elif "local" not in tags and (wrong := self._reading.judge("local_only", url)):
+            yield Problem((*path, "local_only"), wrong)
 
     def _url_problems(self, path: Path) -> Iterator[Problem]:
         text = _at(self._data, path)

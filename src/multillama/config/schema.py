@@ -17,6 +17,7 @@ LogFormat = Literal["auto", "text", "json"]
 
 Wait = Annotated[float, Meta(ge=0.01, le=86_400)] | UnsetType
 Glob = Annotated[str, Meta(min_length=1, max_length=200)]
+Price = Annotated[float, Meta(ge=0, le=100_000)] | None
 
 
 class EndpointTimeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +77,17 @@ class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             description="Words of your own; `local` and `cloud` say where it is, whatever its URL."
         ),
     ] = ()
+    local_only: Annotated[
+        bool,
+        Meta(description="No model that it serves ever leaves for an endpoint that is not local."),
+    ] = False
+    input_price: Annotated[
+        Price,
+        Meta(
+            description="US dollars per million input tokens, for models whose price it does not list."
+        ),
+    ] = None
+    output_price: Annotated[Price, Meta(description="The same for output tokens.")] = None
 
     def __repr__(self) -> str:
         return f"EndpointSetting({public_url(self.url)}, key {'given' if self.key else 'none'})"

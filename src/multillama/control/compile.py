@@ -12,7 +12,7 @@ import msgspec
 
 from multillama.control.routes import PLAIN, Alias, Routing, alias
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
-from multillama.providers.facts import model_facts
+from multillama.providers.facts import model_facts, with_prices
 from multillama.providers.listing import Row, context_length, text_of, whole_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,6 +66,7 @@ def compile_snapshot(
     models = _merged(endpoints, listings)
     rendered = {name: _render_model(name, model) for name, model in models.items()}
     shorts = _shorts(models)
+    routing = routing._replace(policies=routing.policies.keeping(_kept(endpoints, listings)))
     spellings: dict[str, list[str]] = {name: [name] for name in models}
     for short, name in shorts.items():
         spellings[name].append(short)
@@ -112,6 +113,18 @@ def _merged(
     return models
 
 
+def _kept(endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]]) -> frozenset[str]:
+    """Return all names of the models that local-only endpoints serve, other endpoints' models or not."""
+    rows = [
+        row
+        for endpoint in endpoints
+        if endpoint.local_only
+        for row in listings.get(endpoint.name, ())
+    ]
+    names = {name for row in rows for name in (row.id, row.own) if name}
+    return frozenset(names | {name.removesuffix(_LATEST) for name in names})
+
+
 def _aliases(
     endpoints: Sequence[Endpoint], routes: Mapping[str, Route], routing: Routing
 ) -> dict[str, Alias]:
@@ -149,7 +162,7 @@ def _target(endpoint: Endpoint, row: Row) -> Target:
         model=row.own or row.id,
         weight=endpoint.weight,
         tier=endpoint.tier,
-        facts=model_facts(row.fields),
+        facts=with_prices(model_facts(row.fields), endpoint),
     )
 
 

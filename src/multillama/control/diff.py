@@ -81,7 +81,9 @@ def _named(name: str, before: object, after: object) -> str:
         old, new = getattr(before, field), getattr(after, field)
         if old == new or field == "name":
             continue
-        if field == "url":
+        if new is None and field not in _HIDDEN:
+            parts.append(f"no {field}")
+        elif field == "url":
             parts.append(f"url {public_url(new)}")
         elif field in _HIDDEN or not isinstance(new, str | int | float):
             parts.append(field)

@@ -85,7 +85,12 @@ def _address(endpoint: Endpoint) -> tuple[str, str, int]:
 
 
 def judge(member: str, text: str) -> str | None:
-    """Say what is wrong with the URL or the provider of an endpoint; is the `Judge` of the file."""
+    """Say what is wrong with a member of an endpoint; is the `Judge` of the file.
+
+    Args:
+        member: `url`, `provider`, or `local_only`, which is judged by the URL.
+        text: The URL, or the name of the provider.
+    """
     if member == "provider":
         return (
             None
@@ -93,9 +98,11 @@ def judge(member: str, text: str) -> str | None:
             else f"unknown kind of server{did_you_mean(text, list(BY_NAME))}"
         )
     try:
-        read_base_url(text)
+        base = read_base_url(text)
     except ValueError as error:
         return str(error)
+    if member == "local_only" and not _is_local(base.host, ()):
+        return "is for local endpoints, and by its URL this is none; if it is, add tags: [local]"
     return None
 
 
@@ -148,6 +155,9 @@ def _endpoint(
         tags=frozenset(setting.tags),
         max_concurrency=setting.max_concurrency,
         timeouts=_timeouts(setting, timeouts),
+        local_only=setting.local_only,
+        input_price=setting.input_price,
+        output_price=setting.output_price,
     )
 
 

@@ -7,6 +7,7 @@ where several names or policies meet, one that says `local_only` is enough.
 import fnmatch
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,7 +15,8 @@ import msgspec
 from multillama.config.routing import AliasSetting, AliasTarget, RoutingSetting, policy_values
 from multillama.config.schema import EndpointSetting, Settings
 from multillama.core.policy import DEFAULT_POLICY, Policy
-from multillama.core.snapshot import Endpoint, Route, Target
+from multillama.core.snapshot import NO_FACTS, Endpoint, Route, Target
+from multillama.providers.facts import with_prices
 from multillama.providers.listing import Row
 
 Values = dict[str, object]
@@ -30,8 +32,15 @@ class Policies:
         self._rows = [
             (_pattern(glob), policy_values(policy)) for glob, policy in routing.models.items()
         ]
-        self._known: dict[tuple[int, ...], Policy] = {}
+        self._kept: frozenset[str] = frozenset()
+        self._known: dict[tuple[bool, tuple[int, ...]], Policy] = {}
         """By the places of the globs that match: thousands of models share a few policies."""
+
+    def keeping(self, names: frozenset[str]) -> "Policies":
+        """Return the same policies, but those of these names are local-only."""
+        other = copy(self)
+        other._kept = names
+        return other
 
     def of(self, names: Collection[str], own: Values | None = None) -> Policy:
         """Return the policy of a model with all its names; every glob that matches one counts.
@@ -45,12 +54,15 @@ class Policies:
             for place, (match, _) in enumerate(self._rows)
             if any(match(name) is not None for name in names)
         )
-        if own is None and (known := self._known.get(matching)) is not None:
+        is_kept = not self._kept.isdisjoint(names)
+        if own is None and (known := self._known.get((is_kept, matching))) is not None:
             return known
         parts = [self._default, *(self._rows[place][1] for place in matching)]
+        if is_kept:
+            parts.append({"local_only": True})
         if own is not None:
             return _policy([*parts, own])
-        policy = self._known[matching] = _policy(parts)
+        policy = self._known[is_kept, matching] = _policy(parts)
         return policy
 
 
@@ -137,15 +149,17 @@ def alias(
         own.setdefault("strategy", "weighted")
     policy = policies.of([name], own)
     behind = [routes[row.model].policy for row in rows if row.model in routes]
-    behind += [policies.of([_split(row.model, by_name)[1]]) for row in rows]
-    if any(other.local_only for other in behind):
+    split = [_split(row.model, by_name) for row in rows]
+    behind += [policies.of([model]) for _, model in split]
+    # it may serve what it does not list
+    names_a_keeper = any(name is not None and by_name[name].local_only for name, _ in split)
+    if names_a_keeper or any(other.local_only for other in behind):
         policy = msgspec.structs.replace(policy, local_only=True)
     is_in_order = own.get("strategy", "ordered") == "ordered" and not is_weighted
     targets = _ranked(rows, groups, is_in_order=is_in_order)
     if not targets:
         return None
-    first = _split(rows[0].model, by_name)[1]
-    return Alias(Route(targets, policy), tuple(row.model for row in rows), first)
+    return Alias(Route(targets, policy), tuple(row.model for row in rows), split[0][1])
 
 
 def _group(
@@ -168,7 +182,8 @@ def _split(text: str, endpoints: Mapping[str, Endpoint]) -> tuple[str | None, st
 
 
 def _unlisted(endpoint: Endpoint, model: str) -> Target:
-    return Target(endpoint, model=model, weight=endpoint.weight, tier=endpoint.tier)
+    facts = with_prices(NO_FACTS, endpoint)
+    return Target(endpoint, model=model, facts=facts, weight=endpoint.weight, tier=endpoint.tier)
 
 
 def _renamed(target: Target, model: str) -> Target:

@@ -81,6 +81,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Exchanges at one time, as configured; None where nobody said. What is learned stands in `state.slots`."""
     timeouts: Timeouts | None = None
     """Its own, where they differ from the snapshot's."""
+    local_only: bool = False
+    """Every model that it serves is local-only, wherever else it is served."""
+    input_price: float | None = None
+    """As configured, US dollars per million tokens: for its models whose list tells none."""
+    output_price: float | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.core.snapshot import NO_FACTS, ModelFacts
+from multillama.core.snapshot import NO_FACTS, Endpoint, ModelFacts
 from multillama.providers.listing import context_length
 
 
@@ -86,6 +86,17 @@ def model_facts(fields: Mapping[str, msgspec.Raw]) -> ModelFacts:
         has_tools=_says(told, TOOLS),
         input_price=_price(told, INPUT_PRICES),
         output_price=_price(told, OUTPUT_PRICES),
+    )
+
+
+def with_prices(facts: ModelFacts, endpoint: Endpoint) -> ModelFacts:
+    """Fill in the endpoint's configured prices; what its list tells of a model is known better."""
+    if endpoint.input_price is None and endpoint.output_price is None:
+        return facts
+    return msgspec.structs.replace(
+        facts,
+        input_price=endpoint.input_price if facts.input_price is None else facts.input_price,
+        output_price=endpoint.output_price if facts.output_price is None else facts.output_price,
     )
 
 
