@@ -214,17 +214,6 @@ def test_the_story_of_an_upload_has_all_its_attempts(pair):
     assert len(decision.considered) == 2
 
 
-def test_when_no_target_can_be_reached_the_last_failure_is_told(pair):
-    client = pair.client()
-    client.send(upload(FORM))
-
-    pair.pool.waiting[0].fail("endpoint_unreachable")
-    pair.pool.waiting[0].fail("connect_timeout")
-
-    assert (client.statuses, client.error["code"]) == ([504], "connect_timeout")
-    assert pair.records[0].attempts == 2
-
-
 def test_what_was_sent_is_gone_and_not_sent_to_another(pair):
     client = pair.client()
     client.send(upload(FORM))

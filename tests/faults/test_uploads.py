@@ -1,8 +1,12 @@
 """Uploads are streamed on, so what fails in them cannot be asked for again."""
 
+import asyncio
+
 import pytest
 
-from multillama.testing.behaviours import Behaviour
+from multillama.config.routing import RoutingSetting
+from multillama.config.schema import EndpointSetting
+from multillama.testing.behaviours import HANG, Behaviour
 from multillama.testing.server import ScriptedServer
 from tests.faults.client import ask, connected, post
 from tests.faults.gateway import Running, running
@@ -74,3 +78,47 @@ async def test_an_upload_meets_no_kept_connection_that_may_be_dead(
     answer = await ask(gateway.port, upload(1000))
 
     assert answer.status == 200
+
+
+async def test_uploads_wait_for_a_place_at_whichever_endpoint_is_free_first(
+    server: ScriptedServer, second: ScriptedServer
+) -> None:
+    rows = tuple(EndpointSetting(url=row.url, max_concurrency=1) for row in (server, second))
+    server.next(Behaviour(held=True))
+    second.next(Behaviour(held=True))
+    patient = {"first_byte_timeout_s": 5.0, "routing": RoutingSetting(strategy="ordered")}
+    async with running(endpoints=rows, **patient) as gateway, asyncio.TaskGroup() as group:
+        first = group.create_task(ask(gateway.port, upload(1000)))
+        await server.until(lambda s: len(s.calls) == 1)
+        group.create_task(ask(gateway.port, upload(1000)))
+        await second.until(lambda s: len(s.calls) == 1)
+        request = upload(2_000_000)
+        third = group.create_task(ask(gateway.port, request))
+        await gateway.until(lambda g: any(row.state.queue for row in g.listener.snapshot.endpoints))
+
+        await second.step()
+        answer = await third
+        is_first_over = first.done()
+        await server.step()
+
+    assert (answer.status, is_first_over) == (200, False)
+    assert answer.header("x-multillama-queue-position") == "0"
+    assert bytes(second.calls[1].body) == request.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("routing", "code"),
+    [
+        (RoutingSetting(first_token_s=0.1), "first_token_timeout"),
+        (RoutingSetting(deadline_s=0.1), "deadline_exceeded"),
+    ],
+)
+async def test_an_upload_that_nobody_answers_in_time_is_not_begun_elsewhere(
+    server: ScriptedServer, second: ScriptedServer, routing: RoutingSetting, code: str
+) -> None:
+    server.next(HANG)
+    async with running(server.url, second.url, routing=routing) as gateway:
+        answer = await ask(gateway.port, upload(1_000_000))
+
+    assert (answer.status, answer.error["code"]) == (504, code)
+    assert (len(server.calls), second.calls) == (1, [])

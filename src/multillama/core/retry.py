@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from multillama.core.budget import RetryBudget
 from multillama.core.causes import CAUSES, Cause
 from multillama.core.policy import RetryPolicy
-from multillama.errors import GatewayError, Retry
+from multillama.errors import GatewayError
 
 SHOULD_NOT_RETRY: Final = b"x-should-retry: false\r\n"
 """In a final failure after repetitions of ours, so that SDKs do not multiply them (openai, anthropic obey it)."""
@@ -137,17 +137,3 @@ def out_of_time(deadline_s: float, endpoint: str) -> GatewayError:
         " Raise deadline_s, or look at the endpoints.",
         endpoint=endpoint,
     )
-
-
-def may_try_next(error: GatewayError, *, committed: bool, replayable: bool) -> bool:
-    """Says whether another target may be tried after this failure.
-
-    Args:
-        error: Why the attempt failed.
-        committed: True once the client has one byte of an answer (architecture law 4).
-        replayable: False when parts of the request's body are gone.
-
-    Source: RFC 9110 §9.2.2. A generation is not idempotent to a bill, so only failures that left no answer
-        count; a timeout may still be generating and is not repeated.
-    """
-    return replayable and not committed and error.failure.retry is Retry.NEXT

@@ -59,6 +59,8 @@ class Attempt:
     """Which try it is, for `Tried.role`."""
     notes: bytes = b""
     """Further header lines for the client."""
+    failure_notes: bytes = b""
+    """In place of them where an answer that is not judged is a failure."""
     is_judged: bool = True
     """False where nothing can be tried again, so that nothing need be held back."""
     needs_event: bool = False
@@ -178,6 +180,8 @@ class Attempt:
             self.held_head = head
             self._is_watched = True
         else:
+            if cause_of_status(head.status, b"") is not None:
+                self.notes = self.failure_notes
             self._begin(head)
 
     @property

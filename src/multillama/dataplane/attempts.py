@@ -111,7 +111,7 @@ class Attempts:
                 attempt = await self.watch(self.begin(target, role))
             cause = self.note(attempt)
             if cause is None:
-                on_success(self.exchange, attempt, self.plan)
+                self.succeed(attempt)
                 return
             if attempt.has_begun:
                 await continue_elsewhere(self, attempt)
@@ -156,8 +156,12 @@ class Attempts:
         attempt.needs_event = self._policy.first_token_s is not None
         attempt.notes = self.exchange.notes()
         self._tries_here += 1
-        launch(self.exchange, attempt, target, self.exchange.body if body is None else body)
+        self.launch(attempt, target, self.exchange.body if body is None else body)
         return attempt
+
+    def launch(self, attempt: Attempt, target: Target, body: bytes) -> None:
+        """Sends an attempt's request on its way."""
+        launch(self.exchange, attempt, target, body)
 
     async def watch(self, attempt: Attempt, *, resumes: bool = False) -> Attempt:
         """Waits until an attempt is over; returns it, or the rival that has won.
@@ -261,6 +265,10 @@ class Attempts:
         on_failure(exchange, attempt, cause, self._policy, self._asked_s(attempt))
         return cause
 
+    def succeed(self, attempt: Attempt) -> None:
+        """Takes note of an answer that the client has."""
+        on_success(self.exchange, attempt, self.plan)
+
     def _measure(self, attempt: Attempt) -> None:
         state, model = attempt.target.endpoint.state, attempt.target.model
         if state.first_bytes is None:
@@ -281,6 +289,7 @@ class Attempts:
             left_s=left_s,
             may_repeat=not asks_for_no_retry(attempt),
             is_committed=attempt.has_begun,
+            is_replayable=attempt.is_judged or not attempt.is_sent,
         )
         return decide(
             failed,
@@ -333,9 +342,7 @@ class Attempts:
             said = attempt.held[:SHOWN_BYTES].decode("utf-8", "replace")
             text = f"The endpoint {name} answered {attempt.status}: {said}"
             raise GatewayError("endpoint_failed", text, endpoint=name)
-        attempt.notes = self.exchange.notes()
-        if self.exchange.attempts > 1:
-            attempt.notes = (attempt.notes + b"\r\n" + SHOULD_NOT_RETRY.rstrip()).lstrip()
+        attempt.notes = last_notes(self.exchange)
         attempt.let_go()
 
     def _asked_s(self, attempt: Attempt) -> float | None:
@@ -350,6 +357,14 @@ class Attempts:
 
     def _now(self) -> float:
         return self._server.now()
+
+
+def last_notes(exchange: "Exchange") -> bytes:
+    """Returns header lines for an endpoint's failure that goes to the client, without the last CRLF."""
+    notes = exchange.notes()
+    if exchange.attempts > 1:
+        notes = (notes + b"\r\n" + SHOULD_NOT_RETRY.rstrip()).lstrip()
+    return notes
 
 
 def asks_for_no_retry(attempt: Attempt) -> bool:
