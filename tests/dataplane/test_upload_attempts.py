@@ -187,6 +187,26 @@ def test_the_retry_budget_bounds_the_repetitions_of_uploads():
     assert stage.told[0][3] == "gave up: the retry budget is used up"
 
 
+def test_an_upload_is_a_request_of_which_the_retry_budget_is_a_share():
+    stage = Routed(*local("a"), retry=RetryPolicy(budget_percent=100.0, budget_floor_per_s=0.0))
+    client = stage.ask(upload(FORM))
+
+    stage.waiting("a").fail()
+    stage.answered_by("a", OK)
+
+    assert client.statuses == [200]
+
+
+def test_what_was_read_to_find_the_model_is_let_go_when_it_leaves():
+    stage = Routed()
+    exchange = stage.ask(upload(FORM[:-9], length=len(FORM))).protocol._exchange
+    before = exchange.body
+
+    stage.waiting("a").come()
+
+    assert (before, exchange.body) == (FORM[:-9], b"")
+
+
 @pytest.mark.parametrize(("is_first", "status"), [(True, b"503 No"), (False, b"400 No")])
 def test_a_refusal_says_not_to_retry_only_as_a_failure_after_others(is_first, status):
     stage = Routed()

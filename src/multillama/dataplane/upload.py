@@ -84,7 +84,7 @@ class Uploads(Attempts):
         """
         deadline = NEVER if resumes else self._deadline
         first_s = self._policy.first_token_s or NEVER
-        due = self._now() + first_s
+        due = NEVER
         while True:
             self._send_on(attempt)
             if attempt.is_over:
