@@ -231,8 +231,10 @@ def test_a_short_name_of_a_model_that_is_local_only_is_local_only_too():
     assert made("llama3", routes=routes).route.policy.local_only is True
 
 
-NAMES = st.sampled_from(["m", "gpt", "org/model", "nas/m", "cloud/gpt", "cloud/secret", "box/x"])
-GLOBS = st.sampled_from(["m", "g*", "*", "org/*", "sec*", "fast", "x"])
+NAMES = st.sampled_from(
+    ["m", "gpt", "org/model", "nas/m", "cloud/m:latest", "cloud/gpt", "cloud/secret", "box/x"]
+)
+GLOBS = st.sampled_from(["m", "m:latest", "g*", "*", "org/*", "sec*", "fast", "x:latest", "x"])
 
 
 @given(
@@ -251,7 +253,8 @@ def test_whatever_is_configured_no_alias_leads_out_what_is_local_only(
     found = made(*targets, policies=policies, routes=routes, local_only=own)
 
     # what each target is called without its endpoint
-    behind = [re.sub("^(nas|box|cloud)/", "", name) for name in targets]
+    behind = [re.sub("^(nas|box|cloud)/|:latest$", "", name) for name in targets]
+    behind += [f"{name}:latest" for name in behind]
     is_kept = (
         general is True
         or own is True
@@ -356,7 +359,8 @@ def test_nothing_that_a_local_only_endpoint_serves_leaves_by_any_name(nas, cloud
         **aliases,
     )
 
-    kept = nas | {name.removesuffix(":latest") for name in nas}
+    kept = {name.removesuffix(":latest") for name in nas}
+    kept |= {f"{name}:latest" for name in kept}
     kept |= {
         name
         for name, to in aliases.items()

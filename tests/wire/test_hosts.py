@@ -76,7 +76,7 @@ def test_listening_everywhere_makes_no_name_our_own() -> None:
     "host",
     [
         "localhost", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "10.1.2.3", "172.16.0.1", "192.168.1.5",
-        "fd00::1", "fe80::1%eth0", "169.254.1.1", "::ffff:10.0.0.1", "ollama", "box.local", "box.lan.",
+        "fd00::1", "fe80::1%eth0", "169.254.1.1", "::ffff:10.0.0.1", "ollama", "gpu1", "0xbox", "box.local", "box.lan.",
         "host.docker.internal", "llm.home.arpa",
     ],
 )  # fmt: skip
@@ -89,6 +89,7 @@ def test_a_host_of_the_own_network_is_near(host: str) -> None:
     [
         "api.openai.com", "8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8", "172.32.0.1", "100.64.0.1", "127.1",
         "local.example.com", "0.0.0.0", "::", "", ".", "10.0.0.1.example.com", "localhost.example.com",
+        "134744072", "0x08080808", "0X08080808", "010.8.8.8", "8.8.2056", "8.0x80808", "134744072.", "0x",
     ],
 )  # fmt: skip
 def test_any_other_host_is_not_near(host: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.control.routes import PLAIN, Alias, Routing, alias
+from multillama.control.routes import LATEST, PLAIN, Alias, Policies, Routing, alias, spellings
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
 from multillama.providers.facts import model_facts, with_prices
 from multillama.providers.listing import Row, context_length, text_of, whole_of
@@ -18,8 +18,6 @@ from multillama.providers.listing import Row, context_length, text_of, whole_of
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_S: Final = 253_402_300_799
 """The end of the year 9999, the last that RFC 3339 can write."""
-_LATEST: Final = ":latest"
-"""Ollama's default tag, which its clients leave out."""
 
 _NAMING: Final = frozenset({
     "name", "display_name", "displayName", "description", "root", "parent", "canonical_slug",
@@ -66,12 +64,13 @@ def compile_snapshot(
     models = _merged(endpoints, listings)
     rendered = {name: _render_model(name, model) for name, model in models.items()}
     shorts = _shorts(models)
-    routing = routing._replace(policies=routing.policies.keeping(_kept(endpoints, listings)))
-    spellings: dict[str, list[str]] = {name: [name] for name in models}
+    policies = routing.policies.keeping(_kept(endpoints, listings, routing.policies))
+    routing = routing._replace(policies=policies)
+    names_of: dict[str, list[str]] = {name: [name] for name in models}
     for short, name in shorts.items():
-        spellings[name].append(short)
+        names_of[name].append(short)
     routes = {
-        name: Route(tuple(model.targets), routing.policies.of(spellings[name]))
+        name: Route(tuple(model.targets), policies.of(names_of[name]))
         for name, model in models.items()
     }
     for short, name in shorts.items():
@@ -113,16 +112,36 @@ def _merged(
     return models
 
 
-def _kept(endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]]) -> frozenset[str]:
-    """Return all names of the models that local-only endpoints serve, other endpoints' models or not."""
-    rows = [
-        row
-        for endpoint in endpoints
-        if endpoint.local_only
-        for row in listings.get(endpoint.name, ())
-    ]
-    names = {name for row in rows for name in (row.id, row.own) if name}
-    return frozenset(names | {name.removesuffix(_LATEST) for name in names})
+def _kept(
+    endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]], policies: Policies
+) -> frozenset[str]:
+    """Return all names of the models that stay local, by their endpoint or by a policy.
+
+    Whatever any endpoint calls the same is the same: one name that stays is enough for all.
+    """
+    if not (policies.keep_some() or any(endpoint.local_only for endpoint in endpoints)):
+        return frozenset()
+    alike: dict[str, set[str]] = {}
+    kept: set[str] = set()
+    for endpoint in endpoints:
+        for row in listings.get(endpoint.name, ()):
+            names = {*spellings(row.id), *(spellings(row.own) if row.own else ())}
+            if endpoint.local_only:
+                kept |= names
+            _unite(alike, names)
+    for group in {id(group): group for group in alike.values()}.values():
+        if not kept.isdisjoint(group) or policies.keep(group):
+            kept |= group
+    return frozenset(kept)
+
+
+def _unite(alike: dict[str, set[str]], names: set[str]) -> None:
+    """Make one group of these names and of all that any of them is in; the largest takes the others."""
+    groups = [names, *{id(group): group for name in names if (group := alike.get(name))}.values()]
+    largest = max(groups, key=len)
+    for group in groups:
+        largest |= group
+        alike.update(dict.fromkeys(names if group is largest else group, largest))
 
 
 def _aliases(
@@ -140,8 +159,8 @@ def _shorts(models: Mapping[str, _Model]) -> dict[str, str]:
     """Return other names that clients use to the model's, unless they are another model's own."""
     found: dict[str, str] = {}
     for name, model in models.items():
-        if name.endswith(_LATEST):
-            found.setdefault(name.removesuffix(_LATEST), name)
+        if name.endswith(LATEST):
+            found.setdefault(name.removesuffix(LATEST), name)
         if model.row.own is not None:
             found.setdefault(model.row.own, name)
     return {alias: name for alias, name in found.items() if alias and alias not in models}

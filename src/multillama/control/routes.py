@@ -20,6 +20,8 @@ from multillama.providers.facts import with_prices
 from multillama.providers.listing import Row
 
 Values = dict[str, object]
+LATEST: Final = ":latest"
+"""Ollama's default tag, which its clients leave out."""
 Select = Callable[[str, Sequence[Row]], tuple[Row, ...]]
 """Name of an endpoint and its models to those that are served."""
 
@@ -32,6 +34,7 @@ class Policies:
         self._rows = [
             (_pattern(glob), policy_values(policy)) for glob, policy in routing.models.items()
         ]
+        self._keepers = [match for match, values in self._rows if values.get("local_only")]
         self._kept: frozenset[str] = frozenset()
         self._known: dict[tuple[bool, tuple[int, ...]], Policy] = {}
         """By the places of the globs that match: thousands of models share a few policies."""
@@ -41,6 +44,14 @@ class Policies:
         other = copy(self)
         other._kept = names
         return other
+
+    def keep_some(self) -> bool:
+        """Say whether the file makes any models local-only by their names."""
+        return bool(self._keepers)
+
+    def keep(self, names: Collection[str]) -> bool:
+        """Say whether the file makes what has these names local-only."""
+        return any(match(name) is not None for match in self._keepers for name in names)
 
     def of(self, names: Collection[str], own: Values | None = None) -> Policy:
         """Return the policy of a model with all its names; every glob that matches one counts.
@@ -94,6 +105,12 @@ def _policy(parts: Sequence[Values]) -> Policy:
             merged[name] = value
     merged["local_only"] = any(values.get("local_only") for values in parts)
     return msgspec.convert(merged, Policy)
+
+
+def spellings(model: str) -> tuple[str, str]:
+    """Return the two names of a model that mean the same to Ollama: with and without `:latest`."""
+    short = model.removesuffix(LATEST)
+    return short, short + LATEST
 
 
 def selection(settings: Mapping[str, EndpointSetting]) -> Select:
@@ -150,7 +167,7 @@ def alias(
     policy = policies.of([name], own)
     behind = [routes[row.model].policy for row in rows if row.model in routes]
     split = [_split(row.model, by_name) for row in rows]
-    behind += [policies.of([model]) for _, model in split]
+    behind += [policies.of(spellings(model)) for _, model in split]
     # it may serve what it does not list
     names_a_keeper = any(name is not None and by_name[name].local_only for name, _ in split)
     if names_a_keeper or any(other.local_only for other in behind):

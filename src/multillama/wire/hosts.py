@@ -5,6 +5,7 @@ origin. It cannot make the browser say another name in `Host`. So where no key g
 names that no stranger can own get an answer.
 """
 
+import re
 from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
 
@@ -12,6 +13,8 @@ _NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 _NAME_CHARS: Final = 253
 _NEAR: Final = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 """Ends of names that no public DNS may answer for, Docker's `host.docker.internal` among them."""
+
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 
 
 class Host(NamedTuple):
@@ -62,12 +65,14 @@ def is_near(host: str) -> bool:
     Args:
         host: A name, or an address without brackets, in lower case.
 
-    Source: RFC 1918, RFC 4193, RFC 6762, RFC 8375, ICANN's reservation of `internal` (2024).
+    Source: RFC 1918, RFC 4193, RFC 6762, RFC 8375, inet_aton(3), ICANN's reservation of `internal` (2024).
     """
     name = host.removesuffix(".")
     try:
         address = ip_address(name)
     except ValueError:
+        if _NUMBER.fullmatch(name.rpartition(".")[2]):
+            return False  # to the system it is an address, such as 134744072 for 8.8.8.8
         return bool(name) and ("." not in name or name.endswith(_NEAR))
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     address = mapped or address
