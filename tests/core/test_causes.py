@@ -257,3 +257,16 @@ def test_a_keep_alive_is_no_news(event):
 )
 def test_an_event_with_data_is_news(event):
     assert not is_keep_alive(event)
+
+
+def test_long_comments_are_read_in_no_time():
+    pings = b": ping - 2026-11-23 17:20:49\r\n\r\n" * 500 + b":" * 10_000
+
+    assert is_keep_alive(pings)
+    assert not is_keep_alive(pings + b'\ndata: {"choices":[]}\n\n')
+
+
+def test_an_absurd_number_is_no_status():
+    event = b'data: {"error":{"code":"%b"}}\n\n' % (b"000000500" + b"0" * 5000)
+
+    assert cause_of_first_event(event) == "error_event"

@@ -76,3 +76,18 @@ def test_what_is_neither_yes_nor_no_is_refused_and_not_guessed(value):
 
 def test_a_session_without_a_name_is_none():
     assert read_wishes({"session": b""}, NAMES).session is None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("localonly", "local-only"), ("local_only", "local-only"), ("onyl", "only")]
+)
+def test_a_misspelt_wish_is_refused_and_not_ignored(name, meant):
+    with pytest.raises(GatewayError, match=f"Did you mean x-multillama-{meant}") as refusal:
+        read_wishes({name: b"a"}, ["a"])
+
+    assert refusal.value.kind == "bad_wish"
+
+
+def test_a_wish_like_no_other_is_refused_too():
+    with pytest.raises(GatewayError, match="There is no header x-multillama-zzz"):
+        read_wishes({"zzz": b"a"}, ["a"])

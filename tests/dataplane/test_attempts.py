@@ -338,7 +338,7 @@ def due_for_a_probe(**policy):
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", begun("x")]
+    "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"]
 )
 def test_a_probe_whose_client_leaves_is_given_back(said):
     stage = due_for_a_probe()
@@ -353,6 +353,16 @@ def test_a_probe_whose_client_leaves_is_given_back(said):
 
     assert before == "another request is trying it: it could not be reached"
     assert breaker.blocked("m1", stage.loop.now) is None
+
+
+def test_a_probe_reports_when_its_answer_begins_and_not_at_its_end():
+    stage = due_for_a_probe()
+    stage.ask(ASK_STREAM)
+
+    stage.answered_by("a", begun("x"))
+
+    assert stage.endpoints[0].state.breaker.blocked("m1", stage.loop.now) is None
+    assert stage.endpoints[0].state.in_flight == 1
 
 
 def test_a_probe_that_loses_a_race_is_given_back():

@@ -105,7 +105,7 @@ _ROWS: Final = (
     Cause("overloaded", "529", True, True, TROUBLE),
     Cause("error_event", "an error of another kind as the first event", False, True, TROUBLE),
     # nobody's to survive
-    Cause("deadline", "`deadline_s` has passed", False, False),
+    Cause("deadline", "`deadline_s` has passed", False, False, TROUBLE),
     Cause("internal", "a failure of the client or of the gateway itself", False, False),
 )  # fmt: skip
 CAUSES: Final[dict[str, Cause]] = {row.name: row for row in _ROWS}
@@ -147,6 +147,7 @@ _OF_CODE: Final[dict[str, str | None]] = {
     )),
 }  # fmt: skip
 
+_STATUS: Final = re.compile("[45][0-9][0-9]")
 SEEN_BYTES: Final = 16 * 1024
 """How much of an error's body is looked at."""
 _QUOTA: Final = re.compile(
@@ -160,9 +161,7 @@ _NO_PATH: Final = re.compile(
 _ERROR: Final = re.compile(rb'"error"\s*:\s*[{"]|"type"\s*:\s*"error"')
 _QUIET: Final = frozenset({b":", b"e", b"\r", b"\n"})
 """How a keep-alive may begin."""
-_KEEP_ALIVE: Final = re.compile(
-    rb"(:[^\r\n]*|event: ?ping|data: ?\{\s*\"type\": ?\"ping\"\s*\}|[\r\n])+$"
-)
+_PING: Final = re.compile(rb"event: ?ping|data: ?\{ {0,4}\"type\": ?\"ping\" {0,4}\}")
 
 
 def cause_of_error(error: GatewayError) -> str:
@@ -201,7 +200,10 @@ def _cause_of_403(body: bytes) -> str | None:
 
 def is_keep_alive(event: bytes) -> bool:
     """Says whether bytes of a stream are only comments, pings and blank lines: no news of the answer yet."""
-    return event[:1] in _QUIET and _KEEP_ALIVE.match(event) is not None
+    # Line by line: one pattern for all of them would try every way to part a long comment.
+    return event[:1] in _QUIET and all(
+        line[:1] in (b":", b"") or _PING.fullmatch(line) is not None for line in event.splitlines()
+    )
 
 
 def cause_of_first_event(event: bytes) -> str | None:
@@ -248,6 +250,6 @@ def _cause_of_facts(facts: dict[str, Any]) -> str | None:
         if isinstance(name, str) and name in _OF_CODE:
             return _OF_CODE[name]
     status = str(facts.get("code"))  # Azure's are strings
-    if status.isdecimal() and 400 <= int(status[:9]) < 600:
+    if _STATUS.fullmatch(status):
         return cause_of_status(int(status), msgspec.json.encode(facts))
     return "error_event"

@@ -57,4 +57,4 @@ def _state(target: Target) -> Iterator[str]:
     if state.in_flight:
         yield f"{state.in_flight} running"
     if state.first_byte_ms is not None:
-        yield f"first byte {state.first_byte_ms:.2g} ms"
+        yield f"first byte {state.first_byte_ms:.0f} ms"

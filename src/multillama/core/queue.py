@@ -177,18 +177,17 @@ class WaitQueue(Generic[W]):
         self._served = 0.0
 
 
-def lost(kind: str, endpoint: str, *, waiting: int = 0, waited_s: float = 0.0) -> GatewayError:
+def lost(kind: str, endpoint: str, *, waited_s: float = 0.0) -> GatewayError:
     """The failure of an exchange that the queue refused or lost.
 
     Args:
         kind: `queue_full` or `queue_timeout`.
         endpoint: The endpoint's name.
-        waiting: How many wait, for `queue_full`.
         waited_s: For `queue_timeout`.
     """
     if kind == LOST_FULL:
         return GatewayError(
-            kind, f"Endpoint {endpoint} is busy and {waiting} requests wait for it already. Try again later."
+            kind, f"Endpoint {endpoint} is busy, and its waiting line is full. Try again later."
         )  # fmt: skip
     return GatewayError(
         kind, f"Endpoint {endpoint} stayed busy: no turn came within {waited_s:.0f} s. Try again later."

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from multillama.core.plan import Wishes
 from multillama.errors import GatewayError
 
+PREFIX: Final = "x-multillama-"
 MAX_SHOWN: Final = 100
 """Characters of a header that an error repeats."""
 _YES: Final = frozenset({b"true", b"1", b"yes"})
@@ -58,6 +59,13 @@ def read_wishes(raw: Mapping[str, bytes], names: Sequence[str]) -> Wishes:
     Raises:
         GatewayError: `bad_wish` for an endpoint that there is not, or a truth that is none.
     """
+    known = {header.name.removeprefix(PREFIX) for header in HEADERS}
+    for wish in raw.keys() - known:
+        close = get_close_matches(wish[:MAX_SHOWN], known, n=1, cutoff=0.5)
+        hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
+        raise GatewayError(
+            "bad_wish", f"There is no header {PREFIX}{wish[:MAX_SHOWN]} to wish by.{hint}"
+        )
     return Wishes(
         only=_endpoints("only", raw, names),
         order=_endpoints("order", raw, names),

@@ -68,6 +68,8 @@ class Attempt:
     rival: "Attempt | None" = None
     """Another attempt for the same answer: the first to begin ends the other."""
     stitch: "Stitch | None" = None
+    on_begun: "Callable[[Attempt], None] | None" = None
+    """Told when its answer is what the client sees: others need not wait for its end."""
     held_head: AnswerHead | None = None
     held: bytes = b""
     _had_bytes: int = 0
@@ -193,6 +195,9 @@ class Attempt:
         self.has_begun = True
         if self.rival is not None:
             self._win(self.rival)
+        on_begun, self.on_begun = self.on_begun, None
+        if on_begun is not None:
+            on_begun(self)
         relay = self._relay
         if not relay.is_begun:
             relay.begin(head, self.endpoint, at=self.first_byte_at, notes=self.notes)
@@ -338,6 +343,7 @@ class Attempt:
             if state.on_free is not None:
                 state.on_free()
         # Letting go of the exchange here breaks the circle, so that it is freed without the garbage collector.
+        self.on_begun = None
         on_over, self._on_over = self._on_over, _nothing
         on_over()
 

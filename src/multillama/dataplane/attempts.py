@@ -1,5 +1,6 @@
 """The attempts of one exchange: which target, when again, when another, two at one time, when to give up."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from multillama.core.breaker import Breaker, News
@@ -28,7 +29,7 @@ SHOWN_BYTES: Final = 300
 """How much of an endpoint's error is repeated where its answer cannot be passed on."""
 
 
-def on_success(exchange: "Exchange", attempt: Attempt, plan: Plan) -> None:
+def on_success(exchange: "Exchange", plan: Plan, attempt: Attempt) -> None:
     """Takes note of an answer, for the plans to come."""
     state = attempt.target.endpoint.state
     if state.breaker is not None:
@@ -124,7 +125,7 @@ class Attempts:
                 self._give_up(attempt)
                 return
             if action.step is Step.SAME:
-                await self._rest(action.wait_s)
+                await self.rest(action.wait_s)
             else:
                 self._tries_here = 0
             role = self._choose_left(attempt.target, cause, action.step)
@@ -153,6 +154,7 @@ class Attempts:
         attempt = self.exchange.open(target, self._snapshot)
         attempt.role = role
         attempt.stitch = stitch
+        attempt.on_begun = partial(on_success, self.exchange, self.plan)
         attempt.needs_event = self._policy.first_token_s is not None
         attempt.notes = self.exchange.notes()
         self._tries_here += 1
@@ -173,7 +175,9 @@ class Attempts:
         hedge_due = NEVER if resumes else begun + self._hedge_after(attempt)
         deadline = NEVER if resumes else self._deadline
         while not attempt.is_over or self._rival is not None:
-            attempt = self._settle_race(attempt)
+            ahead = self._settle_race(attempt)
+            if ahead is not attempt:
+                attempt, token_due = ahead, ahead.begun_at + (self._policy.first_token_s or NEVER)
             if attempt.is_over:
                 break
             now = self._now()
@@ -267,7 +271,7 @@ class Attempts:
 
     def succeed(self, attempt: Attempt) -> None:
         """Takes note of an answer that the client has."""
-        on_success(self.exchange, attempt, self.plan)
+        on_success(self.exchange, self.plan, attempt)
 
     def _measure(self, attempt: Attempt) -> None:
         state, model = attempt.target.endpoint.state, attempt.target.model
@@ -319,7 +323,18 @@ class Attempts:
         self._left.sort(key=lambda other: (other is target, self.blocked(other) is not None))
         return "next"
 
-    async def _rest(self, seconds: float) -> None:
+    def may_spend(self, seams: int, *, most: int) -> bool:
+        """Says whether the retry budget has one more continuation."""
+        return seams < most and self._server.budget.take(self._policy.retry, self._now())
+
+    def backoff_s(self, fruitless: int) -> float:
+        """Returns how long to wait after so many continuations that brought nothing."""
+        retry = self._policy.retry
+        longest = min(retry.backoff_s * 2.0 ** min(fruitless, 20), retry.max_backoff_s)
+        return self._server.random() * longest
+
+    async def rest(self, seconds: float) -> None:
+        """Waits; raises as `check`."""
         until = self._now() + seconds
         while self._now() < until:
             await self.exchange.pause_until(until)

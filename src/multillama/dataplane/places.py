@@ -124,7 +124,7 @@ async def wait_for_place(
             position = place if position is None else min(position, place)
     first = targets[0].endpoint
     if position is None:
-        raise lost("queue_full", first.name, waiting=len(first.state.queue or ()))
+        raise lost("queue_full", first.name)
     exchange.story.on_queue(position)
     try:
         await _wait(exchange, waiter, policy, until)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_TRIES: Final = 8
 """Attempts in a row to continue an answer that bring nothing new, also those that reach nobody."""
+FREE_SEAMS: Final = 3
+"""Continuations of one answer that cost nothing of the retry budget: a cut is no fault of the client's."""
 MAX_SEAMS: Final = 16
 """Attempts to continue one answer, in all."""
 DIALECTS: Final = frozenset((CHAT, COMPLETIONS, MESSAGES))
@@ -47,14 +49,16 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
         asks_usage = end is not None and end.lacks_usage
         wanted = unfinished(partial) if asks_usage else partial
         able, reason = _candidates(attempts, wanted, tried, resumes)
-        if seams >= MAX_SEAMS:
-            able, reason = [], f"It was tried {MAX_SEAMS} times."
+        if able and seams >= FREE_SEAMS and not attempts.may_spend(seams, most=MAX_SEAMS):
+            able, reason = [], f"It was tried {seams} times, and the retry budget allows no more."
         if end is not None and not (asks_usage and able):
             attempts.story.attempts[-1].then = "had said all; the end was made good"
             exchange.relay.pass_on(end.data, True)
             return
         if not able:
             raise _given_up(attempts, broken, _told(error, reason), reason)
+        if len(tried) > 1:  # the last ones brought nothing: not all at once
+            await attempts.rest(attempts.backoff_s(len(tried) - 1))
         target = last = await attempts.place_among(able)
         tried.append(target)
         ask = _usage_request if asks_usage else _request

@@ -6,6 +6,7 @@ HOT: once per exchange.
 """
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from multillama.core.plan import Plan, is_plain, may_resume
@@ -59,12 +60,14 @@ async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> No
     attempt: Attempt | None = None
     if (policy is DEFAULT_POLICY or is_plain(policy)) and has_place(target.endpoint):
         attempt = exchange.open(target, snapshot)
+        if attempt.is_probe or plan.blocks:
+            attempt.on_begun = partial(on_success, exchange, plan)
         launch(exchange, attempt, target, exchange.body)
         while not attempt.is_over:
             await exchange.pause()
         if attempt.error is None and attempt.cause is None:
             exchange.note(attempt)
             if plan.blocks or target.endpoint.state.breaker is not None:
-                on_success(exchange, attempt, plan)
+                on_success(exchange, plan, attempt)
             return
     await Attempts(exchange, plan, snapshot).run(attempt)

@@ -72,6 +72,7 @@ class Uploads(Attempts):
             self._first = replace_model(body, self._boundary, name)
             self.story.on_edit("model")
         attempt.is_judged = False
+        attempt.on_begun = None  # what begins may be a failure here
         attempt.failure_notes = last_notes(self.exchange)
         head = _head(self.exchange, target, len(self._first) - len(body))
         attempt.start(head, None, on_over=self.exchange.wake)

@@ -61,6 +61,8 @@ ROLE_OF: Final[dict[bytes, Role]] = {
     b"expect": Role.EXPECT,
     b"content-encoding": Role.ENCODING,
     b"x-multillama-hops": Role.HOPS,
+    # of our answers: a client that repeats them wishes nothing
+    **dict.fromkeys((b"x-multillama-endpoint", b"x-multillama-id"), Role.DROP),
     **{f"{WISH_PREFIX}{wish}".encode(): Role.WISH for wish in WISHES},
     b"anthropic-version": Role.HINT,
     b"x-goog-api-client": Role.HINT,
@@ -174,8 +176,10 @@ def role_of(name: bytes) -> Role:
     lower = name.lower()
     if lower in ROLE_OF:
         return ROLE_OF[lower]
+    if lower.startswith(b"x-multillama-"):
+        return Role.WISH  # also one that nobody knows: it is refused, as a wish that is misspelt must not be ignored
     # An underscore is a dash to many servers (CGI): such a name could forge framing or identity.
-    if b"_" in name or lower.startswith((b"x-multillama-", b"proxy-")):
+    if b"_" in name or lower.startswith(b"proxy-"):
         return Role.DROP
     return Role.FORWARD
 
