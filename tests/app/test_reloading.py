@@ -264,6 +264,23 @@ async def test_time_limits_of_an_endpoint_are_obeyed(servers, tmp_path):
     assert "within 0.1 s" in answer.error["message"]
 
 
+async def test_models_are_kept_near_as_soon_as_the_file_says_so(servers, tmp_path):
+    a, b, _ = servers
+    rows = [endpoint("a", a.url, tags=["cloud"]), endpoint("b", b.url)]
+    scene = Scene(tmp_path, text_of(*rows))
+    async with scene.serving():
+        b.default = Behaviour(status="503 Service Unavailable", body=b"{}")
+        before = {(await ask(scene.port, chat())).status for _ in range(2)}
+
+        rows[1]["local_only"] = True
+        scene.reload(text_of(*rows))
+        calls = len(a.calls)
+        after = await ask(scene.port, chat())
+
+    assert (before, after.status) == ({200}, 503)
+    assert len(a.calls) == calls
+
+
 async def test_a_reload_costs_the_loop_little(servers, tmp_path):
     a, _, _ = servers
     rows = [endpoint(f"e{n}", a.url) for n in range(20)]
