@@ -159,6 +159,7 @@ def file_text(
         "    # name: nas             # instead of host and port",
         "    # tier: 1               # only where those of tier 0 are busy or fail",
         "    # max_concurrency: 4",
+        "    # local_only: true     # none of its models ever goes to a cloud",
         '    # exclude: ["*embed*"]',
         "",
         "# aliases:",
