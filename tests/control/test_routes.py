@@ -334,6 +334,16 @@ def test_a_clouds_model_of_the_short_name_is_local_only_too():
     assert places(snapshot, "llama3") == {"no_target"}
 
 
+def test_a_model_that_only_an_alias_names_there_stays_by_other_aliases_too():
+    snapshot = snapshot_of((), (Row("x", {}),), fast=["nas/x"], best=["cloud/x"])
+
+    assert [places(snapshot, name) for name in ("fast", "best", "x")] == [
+        {"nas"},
+        {"no_target"},
+        {"no_target"},
+    ]
+
+
 def test_a_policy_is_the_same_object_in_the_next_snapshot():
     rows = (Row("m", {}),)
 
@@ -344,7 +354,7 @@ def test_a_policy_is_the_same_object_in_the_next_snapshot():
 
 SERVED = st.sets(st.sampled_from(["m", "n", "o:latest", "o", "org/p"]))
 LED_TO = st.sampled_from(
-    ["m", "n", "o", "o:latest", "org/p", "nas/m", "nas/x", "cloud/m", "cloud/o"]
+    ["m", "n", "o", "o:latest", "org/p", "nas/m", "nas/x", "cloud/m", "cloud/o", "cloud/x"]
 )
 
 
@@ -359,7 +369,9 @@ def test_nothing_that_a_local_only_endpoint_serves_leaves_by_any_name(nas, cloud
         **aliases,
     )
 
-    kept = {name.removesuffix(":latest") for name in nas}
+    # an alias tells what is served there, whether it is listed or not
+    told = {one.removeprefix("nas/") for to in aliases.values() for one in to if "nas/" in one}
+    kept = {name.removesuffix(":latest") for name in nas | told}
     kept |= {f"{name}:latest" for name in kept}
     kept |= {
         name

@@ -4,13 +4,13 @@ A pure function of its arguments, linear in the number of rows. All that the dat
 to render is rendered here, once: it only copies bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.control.routes import LATEST, PLAIN, Alias, Policies, Routing, alias, spellings
+from multillama.control.routes import LATEST, PLAIN, Alias, Routing, alias, spellings
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
 from multillama.providers.facts import model_facts, with_prices
 from multillama.providers.listing import Row, context_length, text_of, whole_of
@@ -64,7 +64,7 @@ def compile_snapshot(
     models = _merged(endpoints, listings)
     rendered = {name: _render_model(name, model) for name, model in models.items()}
     shorts = _shorts(models)
-    policies = routing.policies.keeping(_kept(endpoints, listings, routing.policies))
+    policies = routing.policies.keeping(_kept(endpoints, listings, routing))
     routing = routing._replace(policies=policies)
     names_of: dict[str, list[str]] = {name: [name] for name in models}
     for short, name in shorts.items():
@@ -113,16 +113,17 @@ def _merged(
 
 
 def _kept(
-    endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]], policies: Policies
+    endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]], routing: Routing
 ) -> frozenset[str]:
     """Return all names of the models that stay local, by their endpoint or by a policy.
 
     Whatever any endpoint calls the same is the same: one name that stays is enough for all.
     """
-    if not (policies.keep_some() or any(endpoint.local_only for endpoint in endpoints)):
+    keepers = {endpoint.name for endpoint in endpoints if endpoint.local_only}
+    if not (keepers or routing.policies.keep_some()):
         return frozenset()
     alike: dict[str, set[str]] = {}
-    kept: set[str] = set()
+    kept = {name for model in _named(routing, keepers) for name in spellings(model)}
     for endpoint in endpoints:
         for row in listings.get(endpoint.name, ()):
             names = {*spellings(row.id), *(spellings(row.own) if row.own else ())}
@@ -130,9 +131,18 @@ def _kept(
                 kept |= names
             _unite(alike, names)
     for group in {id(group): group for group in alike.values()}.values():
-        if not kept.isdisjoint(group) or policies.keep(group):
+        if not kept.isdisjoint(group) or routing.policies.keep(group):
             kept |= group
     return frozenset(kept)
+
+
+def _named(routing: Routing, keepers: Collection[str]) -> Iterator[str]:
+    """Give the models that aliases name at these endpoints, which need not list them."""
+    for setting in routing.aliases.values():
+        for row in setting.rows():
+            endpoint, _, model = row.model.partition("/")
+            if model and endpoint in keepers:
+                yield model
 
 
 def _unite(alike: dict[str, set[str]], names: set[str]) -> None:
