@@ -434,3 +434,44 @@ def test_a_failure_with_a_good_status_is_no_quick_answer():
     stage.answered_by("b", OK)
 
     assert stage.endpoints[0].state.first_byte_ms is None
+
+
+def test_a_failure_that_is_long_is_survived_where_there_is_another_target():
+    stage = Routed()
+    client = stage.ask()
+
+    stage.answered_by("a", b"HTTP/1.1 503 Busy\r\nContent-Length: 99999\r\n\r\n" + b"x" * 70_000)
+    stage.answered_by("b", OK)
+
+    assert client.answers() == [(200, b"ok")]
+
+
+def test_a_long_failure_of_the_only_target_goes_to_the_client_as_it_comes():
+    stage = Routed(*local("a"))
+    client = stage.ask()
+
+    stage.answered_by("a", b"HTTP/1.1 503 Busy\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000)
+
+    assert client.answers() == [(503, b"x" * 70_000)]
+
+
+def test_a_failure_that_breaks_off_is_known_by_its_status():
+    stage = Routed()
+    client = stage.ask()
+
+    half = b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\nhalf"
+    stage.answered_by("a", half).lose()
+    stage.answered_by("b", OK)
+
+    assert client.answers() == [(200, b"ok")]
+    assert stage.told[0][2] == "unavailable"
+
+
+def test_a_long_failure_after_which_nothing_may_be_tried_is_told_in_our_words():
+    stage = Routed(retry=RetryPolicy(max_attempts=1))
+    client = stage.ask()
+
+    stage.answered_by("a", b"HTTP/1.1 503 Busy\r\nContent-Length: 99999\r\n\r\n" + b"x" * 70_000)
+
+    assert client.statuses == [502]
+    assert client.error["message"].startswith("The endpoint a answered 503: xxx")

@@ -236,7 +236,10 @@ def test_it_is_continued_as_long_as_it_grows_and_that_not_for_ever():
         stage.answered_by(name, begun(" more")).lose(ConnectionResetError())
 
     assert text_of(client) == "one" + " more" * 16
-    assert stage.told[-1][3] == "was not continued: It was tried 16 times, and the retry budget allows no more."
+    assert (
+        stage.told[-1][3]
+        == "was not continued: It was tried 16 times, and the retry budget allows no more."
+    )
 
 
 def test_three_continuations_in_a_row_without_anything_new_are_the_last():

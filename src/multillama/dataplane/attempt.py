@@ -63,6 +63,8 @@ class Attempt:
     """In place of them where an answer that is not judged is a failure."""
     is_judged: bool = True
     """False where nothing can be tried again, so that nothing need be held back."""
+    has_others: bool = False
+    """True if another target could be tried: then a failure too long to be held back need not be passed on."""
     needs_event: bool = False
     """True if comments before the first event must not begin the answer: its time is watched."""
     rival: "Attempt | None" = None
@@ -267,7 +269,7 @@ class Attempt:
         held = self.held = self.held + data
         if not is_last and not self._is_clear(head, held):
             return
-        if len(held) <= HELD_BYTES:
+        if len(held) <= HELD_BYTES or (self.has_others and head.status >= 400):
             self.cause = self._cause(head, held)
         if self.cause is None:
             self.held_head, self.held = None, b""
@@ -281,6 +283,8 @@ class Attempt:
             return
         if not is_last and self.upstream is not None:
             self.upstream.abort()
+            if head.status >= 400:
+                self.held_head = None  # only a part of it is here: nothing to let go
         self._end()
 
     def _is_clear(self, head: AnswerHead, held: bytes) -> bool:
@@ -320,6 +324,10 @@ class Attempt:
             self.upstream = None
             self._connect()
             return
+        if self.held_head is not None and self.status >= 400:
+            self.cause = cause_of_status(
+                self.status, self.held
+            )  # it had said enough before it broke off
         self.held_head = None
         self.fail(error)
 

@@ -154,6 +154,7 @@ class Attempts:
         attempt = self.exchange.open(target, self._snapshot)
         attempt.role = role
         attempt.stitch = stitch
+        attempt.has_others = bool(self._left)
         attempt.on_begun = partial(on_success, self.exchange, self.plan)
         attempt.needs_event = self._policy.first_token_s is not None
         attempt.notes = self.exchange.notes()
@@ -353,7 +354,7 @@ class Attempts:
         if attempt.cause == "empty":
             text = f"The endpoint {name} answered 200 with nothing in it."
             raise GatewayError("endpoint_empty", text, endpoint=name)
-        if self.exchange.relay.is_begun:
+        if self.exchange.relay.is_begun or attempt.held_head is None:
             said = attempt.held[:SHOWN_BYTES].decode("utf-8", "replace")
             text = f"The endpoint {name} answered {attempt.status}: {said}"
             raise GatewayError("endpoint_failed", text, endpoint=name)

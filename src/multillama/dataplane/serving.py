@@ -60,6 +60,7 @@ async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> No
     attempt: Attempt | None = None
     if (policy is DEFAULT_POLICY or is_plain(policy)) and has_place(target.endpoint):
         attempt = exchange.open(target, snapshot)
+        attempt.has_others = len(plan.targets) > 1
         if attempt.is_probe or plan.blocks:
             attempt.on_begun = partial(on_success, exchange, plan)
         launch(exchange, attempt, target, exchange.body)
