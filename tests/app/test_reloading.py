@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import signal
+import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from multillama.app.gateway import Gateway
 from multillama.cli.serve import world
+from multillama.config.load import BadSetting
 from multillama.config.sources import Source, load_settings
 from multillama.testing.behaviours import Behaviour
 from multillama.testing.server import ScriptedServer
@@ -50,9 +52,9 @@ class Scene:
                 self.reloader = None
                 await self.gateway.listener.drain(0.0)
 
-    def reload(self, text: str) -> bool:
+    async def reload(self, text: str) -> bool:
         self.write(text)
-        return self.reloader.reload()
+        return await self.reloader.reload()
 
     @property
     def snapshot(self):
@@ -112,7 +114,7 @@ async def test_a_hundred_reloads_under_load_fail_no_request(servers, tmp_path, c
         clients = asyncio.gather(*map(client, range(12)))
         for _ in range(RELOADS):
             seen = len(answers)
-            assert scene.reload(next(texts))
+            assert await scene.reload(next(texts))
             async with asyncio.timeout(10):
                 while len(answers) < seen + 4:  # noqa: ASYNC110 - clients are plain loops
                     await asyncio.sleep(0.001)
@@ -132,11 +134,11 @@ async def test_a_stream_ends_on_the_endpoint_that_is_taken_away(servers, tmp_pat
     b.default = Behaviour(events=10, every_s=0.02)
     scene = Scene(tmp_path, text_of(endpoint("a", a.url), endpoint("b", b.url)))
     async with scene.serving(), connected(scene.port) as client:
-        scene.reload(text_of(endpoint("b", b.url)))
+        await scene.reload(text_of(endpoint("b", b.url)))
         client.send(chat(stream=True))
         await client.read_until(b"data:")
 
-        scene.reload(text_of(endpoint("a", a.url)))
+        await scene.reload(text_of(endpoint("a", a.url)))
         answer = await client.answer()
         after = await ask(scene.port, chat())
 
@@ -152,7 +154,7 @@ async def test_what_stays_keeps_its_connections_its_state_and_its_models(servers
         await ask(scene.port, chat())
         before, connections, listings = scene.snapshot, len(a.connections), len(a.requests)
 
-        scene.reload(text_of(endpoint("a", a.url), endpoint("b", b.url)))
+        await scene.reload(text_of(endpoint("a", a.url), endpoint("b", b.url)))
         await ask(scene.port, chat(model="m2"))
 
         assert scene.snapshot.endpoints[0] is before.endpoints[0]
@@ -168,9 +170,9 @@ async def test_a_faulty_file_keeps_the_old_settings(servers, tmp_path, capsys):
         before = scene.snapshot
 
         took = [
-            scene.reload("endpoints: [{wieght: 1}]"),
-            scene.reload("endpoints: [{url: 'http://me:sk-CANARY@a/'}]"),
-            scene.reload("endpoints: ["),
+            await scene.reload("endpoints: [{wieght: 1}]"),
+            await scene.reload("endpoints: [{url: 'http://me:sk-CANARY@a/'}]"),
+            await scene.reload("endpoints: ["),
         ]
 
         assert took == [False, False, False]
@@ -217,7 +219,7 @@ async def test_a_new_key_is_asked_for_and_hidden_at_once(servers, tmp_path, caps
 
         scene.write(text_of(endpoint("a", a.url)))
         scene.path.write_text(scene.path.read_text().replace("}", ", api_key: sk-CANARY-77}", 1))
-        scene.reloader.reload()
+        await scene.reloader.reload()
         refused = await ask(scene.port, chat(model="sk-CANARY-77"))
 
     assert (open_to_all.status, refused.status) == (200, 401)
@@ -232,9 +234,9 @@ async def test_another_key_ends_the_sessions_of_the_page(servers, tmp_path):
     async with scene.serving():
         scene.gateway._log_all_out = lambda: ended.append(True)
 
-        scene.reload(text_of(endpoint("a", a.url), refresh_s=9))
+        await scene.reload(text_of(endpoint("a", a.url), refresh_s=9))
         scene.path.write_text(scene.path.read_text().replace("}", ", api_key: k}", 1))
-        scene.reloader.reload()
+        await scene.reloader.reload()
 
     assert ended == [True]
 
@@ -246,7 +248,7 @@ async def test_time_limits_change_and_the_port_does_not(servers, tmp_path, capsy
     async with scene.serving():
         scene.port = free_port()
 
-        scene.reload(text_of(endpoint("a", a.url), timeouts={"idle_timeout_s": 7}))
+        await scene.reload(text_of(endpoint("a", a.url), timeouts={"idle_timeout_s": 7}))
 
         assert scene.snapshot.timeouts.idle_s == 7
         assert (await ask(port, chat())).status == 200
@@ -292,7 +294,50 @@ async def test_a_reload_costs_the_loop_little(servers, tmp_path):
             rows[0]["weight"] = number + 1
             scene.write(text_of(*rows))
             begun = loop.time()
-            scene.reloader.reload()
+            await scene.reloader.reload()
             took.append(loop.time() - begun)
 
     assert min(took) < 0.1
+
+
+async def test_no_file_however_broken_stops_it_from_following_the_next_one(servers, tmp_path):
+    a, _, _ = servers
+    scene = Scene(tmp_path, text_of(endpoint("a", a.url)))
+    async with scene.serving():
+        before = scene.snapshot
+
+        took = [
+            await scene.reload("a: " + "[" * 100_000),
+            await scene.reload("refresh_s: !!bool foo"),
+            await scene.reload("# " + "x" * 5_000_000),
+        ]
+        scene.path.unlink()
+        os.mkfifo(scene.path)
+        took.append(await scene.reloader.reload())
+        kept = scene.snapshot
+        took.append(await scene.reload(text_of(endpoint("b", a.url))))
+
+        assert took == [False, False, False, False, True]
+        assert kept is before
+        await scene.until(lambda snapshot: [one.name for one in snapshot.endpoints] == ["b"])
+
+
+async def test_requests_are_answered_while_the_file_is_read(servers, tmp_path):
+    a, _, _ = servers
+    scene = Scene(tmp_path, text_of(endpoint("a", a.url)))
+    load, answered = scene.load, threading.Event()
+    async with scene.serving():
+        reloader = scene.gateway.follow(
+            Source(load(), lambda: load() if answered.wait(10) else load_too_early())
+        )
+
+        reading = asyncio.get_running_loop().create_task(reloader.reload())
+        answer = await ask(scene.port, chat())
+        answered.set()
+
+        assert await reading is True
+    assert answer.status == 200
+
+
+def load_too_early():
+    raise BadSetting("Nothing was answered meanwhile.")

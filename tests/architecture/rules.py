@@ -33,7 +33,13 @@ HOMES = {
 EVERYWHERE = frozenset({"msgspec"})
 """What values are made of."""
 
-BROAD_EXCEPTS = ("app/gateway.py", "tasks.py", "dataplane/exchange.py", "dataplane/sharing.py")
+BROAD_EXCEPTS = (
+    "app/gateway.py",
+    "control/reload.py",
+    "dataplane/exchange.py",
+    "dataplane/sharing.py",
+    "tasks.py",
+)
 """Files whose job it is to be the last resort."""
 
 DECISIONS = ("core", "wire", "providers", "config/schema.py", "errors.py")

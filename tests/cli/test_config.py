@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -102,3 +103,29 @@ def test_another_word_is_not_repeated(capsys):
 def test_help_is_there(capsys, args):
     assert run(args) == 0
     assert "multillama config check multillama.yaml" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 100_000, "listen: {port: !!bool foo}", "listen: {port: !!float ''}"]
+)
+def test_a_file_that_would_break_its_reader_is_one_line(file, capsys, text):
+    file.write_text(text)
+
+    code = run(["config", "check", str(file)])
+
+    err = capsys.readouterr().err
+    assert code == 2
+    assert err.startswith(f"{file}:1: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.timeout(10)
+def test_a_fifo_is_one_line(tmp_path, capsys):
+    os.mkfifo(tmp_path / "m.yaml")
+
+    code = run(["config", "check", str(tmp_path / "m.yaml")])
+
+    err = capsys.readouterr().err
+    assert code == 2
+    assert "m.yaml (it is not a regular file)" in err
+    assert err.count("\n") == 1

@@ -3,8 +3,9 @@ import sys
 
 import pytest
 
+from multillama.cli.files import read_file
 from multillama.cli.main import run
-from multillama.cli.serve import is_loopback, read_file
+from multillama.cli.serve import is_loopback
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting
 from tests.cli.conftest import Detected, Report, Started, StartError

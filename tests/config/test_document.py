@@ -118,7 +118,7 @@ def test_anchors_and_merged_mappings_are_filled_in():
         ("a: 1\nb: \x01", "m.yaml", "1: not YAML: it holds characters"),
         ("a: 1\n---\nb: 2", "m.yaml", "2: not YAML: "),
         ("a: 1\n? [b]\n: 2\n", "m.yaml", "2: a name before a colon"),
-        ("a: !!python/name:os.system x", "m.yaml", "1: not YAML: could not determine"),
+        ("a: !!python/name:os.system x", "m.yaml", "1: not YAML: a tag"),
         ("a = 1\nb = \n", "m.toml", "2: not TOML: invalid value"),
         ("a = 1\nb = [", "m.toml", "2: not TOML: "),
     ],
@@ -158,6 +158,59 @@ def test_what_multiplies_itself_is_stopped():
 def test_what_holds_itself_is_stopped():
     with pytest.raises(Unreadable, match="too deep"):
         read_document("a: &a [*a]", "m.yaml")
+
+
+def test_merging_copies_nothing_twice():
+    lines = ["z:", "  - &a0 {x: 1}"]
+    lines += [f"  - &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 30)]
+    lines += ["<<: *a29"]
+
+    document = read_document("\n".join(lines), "m.yaml")
+
+    assert document.data["x"] == 1
+    assert document.data["z"][29] == {"x": 1}
+
+
+def test_of_merged_mappings_the_first_wins_and_what_merges_itself_adds_nothing():
+    text = "a: &a {x: 1, y: 1}\nb: &b {x: 2, z: 2}\nc: {<<: [*a, *b], y: 3}\nd: &d {<<: *d, v: 4}\n"
+
+    document = read_document(text, "m.yaml")
+
+    assert document.data["c"] == {"x": 1, "y": 3, "z": 2}
+    assert document.data["d"] == {"v": 4}
+
+
+def test_a_chain_of_merged_mappings_is_stopped():
+    lines = ["z:", "  - &a0 {x: 1}", *(f"  - &a{n} {{<<: *a{n - 1}}}" for n in range(1, 5000))]
+
+    with pytest.raises(Unreadable, match="too deep"):
+        read_document("\n".join([*lines, "<<: *a4999"]), "m.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("x: 1\na: !!bool foo", "m.yaml", "2: not YAML: a value is not what its tag says"),
+        ('x: 1\na: !!int ""', "m.yaml", "2: not YAML: a value is not what its tag says"),
+        ('x: 1\na: !!float ""', "m.yaml", "2: not YAML: a value is not what its tag says"),
+        ("x: 1\na: {<<: b}", "m.yaml", "2: not YAML: << wants a mapping"),
+        ("x = 1\na = " + "1" * 5000, "m.toml", "2: not TOML: a number has too many digits"),
+        ("a: " + "[" * 100_000, "m.yaml", "1: too deep"),
+        ("a = " + "[" * 100_000, "m.toml", "1: too deep"),
+        ("x = 1\n" + "a." * 100_000 + "a = 1", "m.toml", "2: too deep"),
+    ],
+)
+def test_what_would_fail_while_it_is_read_is_told_with_its_line(text, name, expected):
+    with pytest.raises(Unreadable) as told:
+        read_document(text, name)
+
+    assert str(told.value).startswith(expected)
+
+
+def test_a_number_without_end_is_text_in_yaml():
+    digits = "1" * 5000
+
+    assert read_document(f"a: {digits}", "m.yaml").data == {"a": digits}
 
 
 def test_a_date_that_is_none_is_text():

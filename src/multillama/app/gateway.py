@@ -175,10 +175,10 @@ class Gateway:
 
     def follow(self, source: Source) -> Reloader:
         """Begins to watch the files of its settings, and to obey SIGHUP."""
-        reloader = Reloader(source, look=_look, gateway=self, log=self.log)
+        reloader = Reloader(source, look=_look, read=asyncio.to_thread, gateway=self, log=self.log)
         clock = Clock(time.monotonic, time.time, asyncio.sleep)
         self.tasks.spawn(reloader.run(clock), name="reload")
-        on_reload(reloader.reload)
+        on_reload(lambda: self.tasks.spawn(reloader.reload(), name="reload"))
         return reloader
 
     async def drain(self) -> None:

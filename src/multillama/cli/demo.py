@@ -12,8 +12,9 @@ from typing import Final
 import click
 import msgspec
 
+from multillama.cli.files import read_file
 from multillama.cli.options import Example, Verb
-from multillama.cli.serve import read_file, run_gateway, say
+from multillama.cli.serve import run_gateway, say
 from multillama.config.load import load
 
 DEFAULT_PORT: Final = 3000

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from multillama import __version__
+from multillama.cli.files import read_file
 from multillama.cli.options import Example, Verb, setting_options
 from multillama.cli.output import one_line, show_endpoints
 from multillama.cli.streams import told
@@ -31,11 +32,6 @@ Or try without any:  multillama demo
 """
 
 EXPLICIT: Final = "To choose for yourself, give each endpoint as --url URL --key KEY."
-
-
-def read_file(path: str) -> str:
-    """Read the file of a `file:PATH` key; no shell expands a `~` that follows a colon."""
-    return Path(path).expanduser().read_text(encoding="utf-8")
 
 
 def say(text: str) -> None:

@@ -10,11 +10,15 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from multillama.config.bounds import (
+    LOADER,
+    MAX_DEPTH,
+    MAX_VALUES,
+    TOO_MUCH,
+    toml_fault,
+    yaml_fault,
+)
 from multillama.config.problem import Path, Problem, path_text
-
-MAX_DEPTH: Final = 32
-MAX_VALUES: Final = 100_000
-"""More than any configuration; what YAML's anchors can multiply without end stops here."""
 
 _QUOTED: Final = re.compile(r"'[^']{2,}'" r'|"[^"]{2,}"')
 _TOML_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
@@ -22,6 +26,7 @@ _PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED: Final = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
 _HEADER: Final = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]")
 _ENTRY: Final = re.compile(rf"[ \t]*({_DOTTED})[ \t]*=")
+_ENDLESS: Final = re.compile(r"(?<=[\s=,\[+-])[0-9][0-9_]{4000,}")
 _TOKEN: Final = re.compile(r'"{3}' r"|'{3}" r'|"(?:[^"\\]|\\.)*"' r"|'[^']*'|\#.*|[\[\]{}]")
 _LONG_QUOTES: Final = ('"' * 3, "'" * 3)
 
@@ -63,10 +68,6 @@ def read_document(text: str, name: str) -> Document:
     return read(text, name)
 
 
-_LOADER: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C is eight times as fast; not every build of PyYAML has it."""
-
-
 def _top(data: object) -> dict[str, Any]:
     if data is None:
         raise Unreadable("1: the file is empty")
@@ -78,44 +79,75 @@ def _top(data: object) -> dict[str, Any]:
 # --- YAML ----------------------------------------------------------------------------------------
 
 
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_Members = dict[str, tuple[yaml.Node, yaml.Node]]
+"""Names of a mapping, to the nodes of the name and of its value."""
+
+
 class _Yaml:
     """Turns the nodes of one document into data and notes their lines."""
 
     def __init__(self, loader: yaml.SafeLoader) -> None:
         self._loader = loader
-        self._seen: set[int] = set()
+        self._known: dict[int, _Members] = {}
         self._count = 0
         self.lines: dict[Path, int] = {}
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, path: Path) -> object:
         self.lines.setdefault(path, node.start_mark.line + 1)
-        self._count += 1
-        if len(path) > MAX_DEPTH or self._count > MAX_VALUES:
-            raise Unreadable(f"{self.lines[path]}: too deep, or too much of it")
+        self._take(1, path, node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, place)) for place, item in enumerate(node.value)]
         try:
             return self._loader.construct_object(node)
-        except ValueError:  # a date that no calendar has
-            return str(node.value)
+        except (ValueError, LookupError, AttributeError, OverflowError):
+            return self._unmade(node)
+
+    def _unmade(self, node: yaml.ScalarNode) -> str:
+        """Return what looks like a date that no calendar has, or an endless number, as its text."""
+        if self._loader.resolve(yaml.ScalarNode, node.value, (True, False)) != node.tag:
+            raise Unreadable(
+                f"{node.start_mark.line + 1}: not YAML: a value is not what its tag says"
+            )
+        return str(node.value)
+
+    def _take(self, count: int, path: Path, node: yaml.Node) -> None:
+        self._count += count
+        if len(path) > MAX_DEPTH or self._count > MAX_VALUES:
+            raise Unreadable(f"{node.start_mark.line + 1}: {TOO_MUCH}")
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
-        if id(node) not in self._seen:
-            self._seen.add(id(node))
-            self._note_repetitions(node, path)
-            self._loader.flatten_mapping(node)  # fills in `<<: *anchor`
         found: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
+        for key, (key_node, value_node) in self._members(node, path).items():
             self.lines[*path, key] = key_node.start_mark.line + 1
             value = self.value(value_node, (*path, key))
-            if value is None:
-                found.pop(key, None)
-            else:
+            if value is not None:
                 found[key] = value
+        return found
+
+    def _members(self, node: yaml.MappingNode, path: Path) -> _Members:
+        """Return the members of a mapping with those that `<<: *anchor` fills in, which its own replace.
+
+        PyYAML's own way of merging copies what it merges, so that thirty lines can fill the memory.
+        """
+        if (known := self._known.get(id(node))) is not None:
+            return known
+        self._take(0, path, node)
+        self._known[id(node)] = {}  # what merges itself adds nothing
+        self._note_repetitions(node, path)
+        merged: _Members = {}
+        own: _Members = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                for source in reversed(_sources(value_node)):
+                    merged |= self._members(source, (*path, "<<"))
+            else:
+                own[str(key_node.value)] = key_node, value_node
+        found = self._known[id(node)] = merged | own
+        self._take(len(merged), path, node)
         return found
 
     def _note_repetitions(self, node: yaml.MappingNode, path: Path) -> None:
@@ -131,21 +163,38 @@ class _Yaml:
             seen.add(key_node.value)
 
 
+def _sources(node: yaml.Node) -> list[yaml.MappingNode]:
+    """Return the mappings that a `<<` names."""
+    nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for one in nodes:
+        if not isinstance(one, yaml.MappingNode):
+            line = one.start_mark.line + 1
+            raise Unreadable(f"{line}: not YAML: << wants a mapping, or a list of them")
+    return list(nodes)
+
+
 def _read_yaml(text: str, name: str) -> Document:
-    loader = _LOADER(text)
     try:
-        node = loader.get_single_node()
-        reader = _Yaml(loader)
-        data = None if node is None else reader.value(node, ())
+        data, reader = _composed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise Unreadable(f"{line}: not YAML: {_unquoted(error.problem or 'malformed')}") from None
     except yaml.YAMLError:
         raise Unreadable("1: not YAML: it holds characters that no text has") from None
+    return Document(name, _top(data), reader.lines, tuple(reader.problems))
+
+
+def _composed(text: str) -> tuple[object, _Yaml]:
+    if (fault := yaml_fault(text)) is not None:
+        raise Unreadable(fault)
+    loader = LOADER(text)
+    try:
+        node = loader.get_single_node()
+        reader = _Yaml(loader)
+        return (None if node is None else reader.value(node, ())), reader
     finally:
         loader.dispose()
-    return Document(name, _top(data), reader.lines, tuple(reader.problems))
 
 
 def _unquoted(text: str) -> str:
@@ -156,6 +205,8 @@ def _unquoted(text: str) -> str:
 
 
 def _read_toml(text: str, name: str) -> Document:
+    if (fault := toml_fault(text)) is not None:
+        raise Unreadable(fault)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -164,6 +215,10 @@ def _read_toml(text: str, name: str) -> Document:
         line = place[1] if place and place[1] else str(text.count("\n") + 1)
         reason = _unquoted(_TOML_PLACE.sub("", message))
         raise Unreadable(f"{line}: not TOML: {reason[:1].lower()}{reason[1:]}") from None
+    except ValueError:  # Python reads no number of more digits
+        endless = _ENDLESS.search(text)
+        line = text.count("\n", 0, endless.start() if endless else 0) + 1
+        raise Unreadable(f"{line}: not TOML: a number has too many digits") from None
     return Document(name, _top(data or None), dict(_toml_lines(text)))
 
 

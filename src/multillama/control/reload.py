@@ -6,7 +6,8 @@ been the same for two looks, so that nobody's half-written file counts. A file w
 nothing.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from multillama.config.load import BadFile, BadSetting
@@ -19,6 +20,9 @@ LOOK_S: Final = 1.0
 
 Look = Callable[[str], object]
 """Path to what is different when the file is: None where there is no file."""
+
+Read = Callable[[Callable[[], Loaded]], Awaitable[Loaded]]
+"""Calls what reads the settings, beside the loop: a large file takes seconds."""
 
 
 class Running(Protocol):
@@ -51,6 +55,7 @@ class Reloader:
         source: Source,
         *,
         look: Look,
+        read: Read,
         gateway: Running,
         log: Tell,
     ) -> None:
@@ -58,6 +63,8 @@ class Reloader:
         self._warnings = source.loaded.warnings
         self._load = source.load
         self._look = look
+        self._read = read
+        self._turn = asyncio.Lock()
         self._gateway = gateway
         self._log = log
         self._known = self._seen = self._looks()
@@ -66,32 +73,39 @@ class Reloader:
         """Looks again and again; being cancelled ends it."""
         while True:
             await clock.sleep(LOOK_S)
-            self.look()
+            await self.look()
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Looks at the files, and reloads when they have changed and are still again."""
         seen = self._looks()
         is_still, self._seen = seen == self._seen, seen
         # a file that is being exchanged may be missing for a moment, and one that is gone says nothing
         if is_still and seen != self._known and seen[0] is not None:
-            self.reload()
+            await self.reload()
 
-    def reload(self) -> bool:
+    async def reload(self) -> bool:
         """Reads the settings anew and takes them over.
 
         Returns:
             True unless they are faulty; then everything stays as it was, and the log says why.
         """
+        async with self._turn:  # a signal may come while the file is read
+            return await self._reload()
+
+    async def _reload(self) -> bool:
         before = dict(zip(self._paths, self._looks(), strict=True))
         self._known = tuple(before.values())
         try:
-            loaded = self._load()
+            loaded = await self._read(self._load)
             changes = self._gateway.compare(loaded.settings)
         except BadFile as error:
             self._tell_refused(error.problems)
             return False
         except BadSetting as error:
             self._tell_refused((str(error),))
+            return False
+        except Exception as error:  # whatever is in a file, the gateway goes on as it was
+            self._tell_refused((f"refused, as reading failed with {type(error).__name__}",))
             return False
         self._paths = loaded.paths
         # as they were before they were read: what has changed meanwhile is read again
