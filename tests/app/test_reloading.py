@@ -275,7 +275,7 @@ async def test_models_are_kept_near_as_soon_as_the_file_says_so(servers, tmp_pat
         before = {(await ask(scene.port, chat())).status for _ in range(2)}
 
         rows[1]["local_only"] = True
-        scene.reload(text_of(*rows))
+        await scene.reload(text_of(*rows))
         calls = len(a.calls)
         after = await ask(scene.port, chat())
 
