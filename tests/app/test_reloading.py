@@ -163,6 +163,31 @@ async def test_what_stays_keeps_its_connections_its_state_and_its_models(servers
         assert len(a.requests) == listings + 1
 
 
+@pytest.mark.parametrize(
+    ("is_other", "facts"),
+    [(False, {"max_concurrency": 2}), (True, {})],
+    ids=["widened", "replaced"],
+)
+async def test_who_waits_for_a_busy_endpoint_goes_where_a_reload_lets_it(
+    servers, tmp_path, is_other, facts
+):
+    a, b, _ = servers
+    a.next(Behaviour(cut="before-head", end="hang"))
+    scene = Scene(tmp_path, text_of(endpoint("a", a.url, max_concurrency=1)))
+    async with scene.serving(), connected(scene.port) as first, connected(scene.port) as second:
+        first.send(chat())
+        state = scene.snapshot.endpoints[0].state
+        await scene.until(lambda snapshot: state.in_flight == 1)
+        second.send(chat())
+        await scene.until(lambda snapshot: state.queue)
+
+        scene.reload(text_of(endpoint("a", (b if is_other else a).url, **facts)))
+        answer = await second.answer()
+
+    assert answer.status == 200
+    assert not state.queue
+
+
 async def test_a_faulty_file_keeps_the_old_settings(servers, tmp_path, capsys):
     a, _, _ = servers
     scene = Scene(tmp_path, text_of(endpoint("a", a.url)))

@@ -113,3 +113,14 @@ def test_what_a_probe_counts_is_split_into_ours_and_that_of_others(ours, busy, o
     state.on_probe(loaded=None, slots=4, busy=busy, at=2.0)
 
     assert state.others == others
+
+
+def test_who_waits_is_told_when_there_are_more_places():
+    state = EndpointState("here")
+    told = []
+    state.on_free = lambda: told.append(state.slots)
+
+    for slots in (None, 4):
+        state.on_probe(loaded=None, slots=slots, busy=None, at=1.0)
+
+    assert told == [4]

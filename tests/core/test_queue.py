@@ -252,3 +252,13 @@ def test_nobody_starves_beside_one_that_never_stops(lobby):
         lobby.enter(f"a{number}", cost=1)
 
     assert number <= 2
+
+
+def test_all_who_wait_can_be_named():
+    queue = WaitQueue(9, lambda waiter, why: None)
+    for waiter, principal in ((1, "a"), (2, "b"), (3, "a")):
+        queue.enter(waiter, principal)
+
+    queue.leave(2)
+
+    assert sorted(queue) == [1, 3]

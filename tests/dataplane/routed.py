@@ -34,7 +34,7 @@ class Routed(Stage):
         """Swaps the snapshot."""
         targets = tuple(Target(here, model="m1") for here in endpoints)
         route = Route(targets, Policy(**({"strategy": "ordered"} | policy)))
-        self.listener.snapshot = Snapshot(endpoints=endpoints, routes={"m1": route})
+        self.listener.publish(Snapshot(endpoints=endpoints, routes={"m1": route}))
 
     def ask(self, data: bytes = ASK) -> Client:
         client = self.client()

@@ -1,7 +1,7 @@
+import msgspec
 import pytest
 
 from multillama.core.policy import QueuePolicy
-from multillama.core.snapshot import Endpoint
 from multillama.dataplane.places import has_place, limit_of
 from tests.core.samples import endpoint
 from tests.dataplane.routed import (
@@ -22,6 +22,11 @@ ALIVE = b": waiting for a free endpoint\n\n"
 def narrow(*names, **policy):
     """Endpoints with one place each."""
     return Routed(*local(*(names or ("a",)), max_concurrency=1), **policy)
+
+
+def again(old, **facts):
+    """An endpoint as a reload makes it anew."""
+    return msgspec.structs.replace(old, **facts)
 
 
 def key(name, stream=False):
@@ -175,16 +180,123 @@ def test_who_waits_through_a_reload_gets_its_place_and_the_new_limit_counts():
     first = stage.waiting("a").come()
     stage.ask()
     old = stage.endpoints[0]
-    wider = local("a", max_concurrency=3)[0]
-    facts = {name: getattr(wider, name) for name in wider.__struct_fields__}
-    fresh = Endpoint(**(facts | {"state": old.state}))
-    stage.serve(fresh)
+    stage.serve(again(old, max_concurrency=2))
     stage.ask()
 
     first.protocol.data_received(OK)
 
     assert old.state.in_flight == 2
     assert not old.state.queue
+
+
+@pytest.mark.parametrize(("limit", "reached"), [(None, 3), (2, 2), (1, 1)])
+def test_the_places_that_a_reload_adds_are_given_away_at_once(limit, reached):
+    stage = narrow()
+    for _ in range(3):
+        stage.ask()
+
+    stage.serve(again(stage.endpoints[0], max_concurrency=limit))
+
+    assert len(stage.asked) == reached
+
+
+def test_an_exchange_planned_before_a_reload_does_not_bring_the_old_limit_back():
+    stage = narrow()
+    stage.ask()
+    first = stage.waiting("a").come()
+    late = stage.ask(ASK[:-5])
+    stage.serve(again(stage.endpoints[0], max_concurrency=2))
+    for _ in range(2):
+        stage.ask()
+    late.send(ASK[-5:])
+
+    first.protocol.data_received(OK)
+
+    assert stage.endpoints[0].state.in_flight == 2
+
+
+def test_the_places_that_an_endpoint_tells_of_are_given_away_at_once():
+    stage = Routed(*local("a", slots=1))
+    for _ in range(4):
+        stage.ask()
+
+    stage.endpoints[0].state.on_probe(loaded=None, slots=3, busy=1, at=0.0)
+
+    assert stage.asked == ["a"] * 3
+
+
+# elsewhere
+
+
+def waits_beside_a_dead_one():
+    """A client that has failed to reach b and waits for a."""
+    stage = Routed(*local("a", max_concurrency=1), *local("b"))
+    stage.ask()
+    client = stage.ask()
+    stage.waiting("b").fail("connect_timeout")
+    return stage, client
+
+
+def test_who_waits_goes_to_one_that_has_recovered():
+    stage, client = waits_beside_a_dead_one()
+    stage.loop.advance(1.5)
+    before = stage.asked
+
+    stage.endpoints[1].state.breaker.on_reachable()
+    stage.loop.advance(1.0)
+    stage.answered_by("b", OK)
+
+    assert before == ["a", "b"]
+    assert client.statuses == [200]
+    assert not stage.endpoints[0].state.queue
+
+
+def test_one_that_has_not_recovered_is_left_again_for_the_queue():
+    stage, client = waits_beside_a_dead_one()
+    stage.endpoints[1].state.breaker.on_reachable()
+    stage.loop.advance(1.1)
+
+    stage.waiting("b").fail("connect_timeout")
+    stage.answered_by("a", OK).protocol.data_received(OK)
+
+    assert client.statuses == [200]
+    assert stage.asked == ["a", "b", "b"]
+
+
+def test_all_waits_of_an_exchange_together_are_bounded():
+    stage = Routed(*local("a", max_concurrency=1), *local("b"), queue=QueuePolicy(max_wait_s=3.0))
+    stage.ask()
+    client = stage.ask()
+    stage.waiting("b").fail("connect_timeout")
+    stage.endpoints[1].state.breaker.on_reachable()
+    stage.loop.advance(1.1)
+    stage.waiting("b").fail("connect_timeout")
+
+    stage.loop.advance(2.1)
+
+    assert client.error["code"] == "queue_timeout"
+
+
+def test_of_those_who_wait_one_tries_an_endpoint_whose_rest_is_over():
+    stage, _ = waits_beside_a_dead_one()
+    for _ in range(2):
+        stage.ask()
+
+    stage.loop.advance(20.0)
+
+    assert stage.asked == ["a", "b", "b"]
+
+
+def test_who_waits_for_an_endpoint_that_a_reload_replaces_goes_to_the_new_one():
+    stage = narrow()
+    stage.ask()
+    client = stage.ask()
+
+    stage.serve(*local("a", host="127.0.0.2", max_concurrency=1))
+    stage.pool.waiting[1].come().protocol.data_received(OK)
+
+    assert client.statuses == [200]
+    assert not stage.endpoints[0].state.queue
 
 
 # kept alive
@@ -205,6 +317,22 @@ def test_a_stream_that_waits_is_kept_alive_with_comments():
 
     assert client.received.startswith(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n")
     assert client.received.count(ALIVE) == 2
+
+
+def test_the_head_that_a_wait_has_opened_says_how_long_it_was_until_then():
+    _, _, client = waits_alive()
+
+    (line,) = [line for line in head_of(client) if line.startswith(b"x-multillama-queue-ms: ")]
+    assert 1000 <= int(line.rpartition(b" ")[2]) <= 1100
+
+
+def test_the_comments_of_a_wait_are_counted_once():
+    stage, transport, _ = waits_alive()
+
+    transport.protocol.data_received(OK)
+    transport.protocol.data_received(rest("x"))
+
+    assert stage.stories[-1].queue_s == pytest.approx(2.3)
 
 
 def test_an_answer_that_is_no_stream_waits_in_silence():

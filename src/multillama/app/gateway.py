@@ -195,7 +195,7 @@ class Gateway:
 
     def _publish(self, snapshot: Snapshot) -> None:
         snapshot = msgspec.structs.replace(snapshot, bound=self.settings.host)
-        self.listener.snapshot = snapshot
+        self.listener.publish(snapshot)
         self.prober.on_snapshot(snapshot)
         self.view.on_snapshot(snapshot)
 

@@ -36,7 +36,7 @@ class EndpointState:
         """None until the first attempt or listing has told."""
         self.in_flight = 0
         self.on_free: Callable[[], None] | None = None
-        """Called when an exchange here is over, while others wait for its place."""
+        """Called when a place may be free: an exchange is over, or there are more places. None until somebody waits."""
         self.first_byte_ms: float | None = None
         """Exponentially weighted mean of the time to the first byte of an answer."""
         self.requests = 0
@@ -115,3 +115,5 @@ class EndpointState:
         self.others = max(0, (busy or 0) - self.in_flight)
         if slots is not None:  # a setting of its start: silence does not take it back
             self.slots = slots
+            if self.on_free is not None:
+                self.on_free()

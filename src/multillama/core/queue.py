@@ -7,7 +7,7 @@ costliest exchange apart; here it is the costliest exchange alone, and nobody ha
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from multillama.errors import GatewayError
@@ -65,6 +65,10 @@ class WaitQueue(Generic[W]):
 
     def __len__(self) -> int:
         return len(self._line_of)
+
+    def __iter__(self) -> Iterator[W]:
+        """Names all waiters, in no order."""
+        return iter(self._line_of)
 
     def enter(
         self, waiter: W, principal: Hashable, *, cost: float = 1.0, deadline: float = float("inf")

@@ -12,6 +12,7 @@ from multillama.core.retry import SHOULD_NOT_RETRY, Action, Failed, Step, decide
 from multillama.core.retry_after import retry_after_s
 from multillama.core.snapshot import Snapshot, Target
 from multillama.dataplane.attempt import Attempt, Stitch
+from multillama.dataplane.choice import Choice, FreeChoice
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.places import has_place, wait_for_place
 from multillama.dataplane.resuming import continue_elsewhere
@@ -142,9 +143,17 @@ class Attempts:
             if has_place(other.endpoint) and self.blocked(other) is None:
                 return other
         # Not where a breaker keeps us from a free place: nobody would call us there, and nobody else get past us.
-        full = [other for other in targets if not has_place(other.endpoint)]
-        target = await wait_for_place(self.exchange, full, self._policy.queue, until=self._deadline)
+        choice = Choice(self.exchange, targets, self._snapshot)
+        if targets is self._left:
+            choice = FreeChoice(
+                self.exchange, targets, self._snapshot, planned=self.targets, again=self._again
+            )
+        target = await wait_for_place(choice, self._policy.queue, until=self._deadline)
         target.endpoint.state.in_flight -= 1  # the attempt that begins now counts itself
+        if choice.plan is not None:
+            self.story.plan = self.plan = choice.plan
+            self._snapshot = choice.snapshot
+            self.targets = self.plan.targets + self.plan.paused
         return target
 
     def begin(

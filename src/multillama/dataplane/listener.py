@@ -27,6 +27,7 @@ from multillama.dataplane.builtin import (
 )
 from multillama.dataplane.downstream import LINGER_S, Downstream
 from multillama.dataplane.outbox import Outbox
+from multillama.dataplane.places import on_snapshot
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.story import Story
 from multillama.dataplane.timers import NEVER, Timers
@@ -92,6 +93,11 @@ class Listener:
         """Says why a breaker keeps exchanges away from a target, None if it does not."""
         breaker = target.endpoint.state.breaker
         return None if breaker is None else breaker.blocked(target.model, self.now())
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Goes over to another snapshot, in one assignment; who waits for a place looks at it."""
+        old, self.snapshot = self.snapshot, snapshot
+        on_snapshot(old, self.timers)
 
     async def listen(self, sockets: list) -> None:  # type: ignore[type-arg]
         """Accepts connections on bound sockets."""
