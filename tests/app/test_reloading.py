@@ -181,7 +181,7 @@ async def test_who_waits_for_a_busy_endpoint_goes_where_a_reload_lets_it(
         second.send(chat())
         await scene.until(lambda snapshot: state.queue)
 
-        scene.reload(text_of(endpoint("a", (b if is_other else a).url, **facts)))
+        await scene.reload(text_of(endpoint("a", (b if is_other else a).url, **facts)))
         answer = await second.answer()
 
     assert answer.status == 200
