@@ -231,6 +231,26 @@ def listing(stage: Stage, rounds: int) -> Iterator[Figure]:
     )
 
 
+def routing(stage: Stage, rounds: int) -> Iterator[Figure]:
+    """One model that three endpoints have, balanced, beside three models that one of them has each."""
+    addresses = at.addresses(3)
+    of_all = _listed(stage, "all-three", ["m1"] * 3)
+    of_each = _listed(stage, "each", [f"{address}-0" for address in addresses])
+    with at.gateway(stage, [f"http://{address}:{at.JSON_PORT}/" for address in addresses]) as pid:
+        chosen, given = (Load(GATEWAY, models=file) for file in (of_all, of_each))
+        ours, theirs = alternate((chosen, pid), (given, pid), rounds)
+    yield Figure(
+        name="routing",
+        title="choosing among three endpoints of a model, added",
+        value=min(_cpu(ours)) - min(_cpu(theirs)),
+        unit="CPU µs",
+        bar=4,
+        gateway=f"{min(_cpu(ours)):.1f} CPU µs per request, worst {max(_cpu(ours)):.1f}",
+        beside=f"no choice {min(_cpu(theirs)):.1f}, worst {max(_cpu(theirs)):.1f}",
+        samples={"a choice": _cpu(ours), "no choice": _cpu(theirs)},
+    )
+
+
 def starts(stage: Stage, rounds: int) -> Iterator[Figure]:
     """How long the commands take; medians, as a person at a shell would meet them."""
     help_ms = [_help_ms() for _ in range(STARTS)]
@@ -315,5 +335,6 @@ MEASURES: dict[str, Callable[[Stage, int], Iterator[Figure]]] = {
     "streamed": streamed,
     "scale": scale,
     "listing": listing,
+    "routing": routing,
     "long": long,
 }

@@ -330,3 +330,8 @@ def test_wishes_of_one_request_are_not_those_of_the_next():
     read((b"x-multillama-only", b"desk"))
 
     assert read((b"x-multillama-session", b"a")).wishes == {"session": b"a"}
+
+
+def test_a_field_that_looks_like_a_wish_is_one():
+    assert role_of(b"X-MultiLlama-Onyl") is Role.WISH
+    assert role_of(b"x-multillama-endpoint") is Role.DROP

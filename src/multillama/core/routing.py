@@ -14,7 +14,7 @@ from multillama.core.needs import Reading
 from multillama.core.operations import Operation
 from multillama.core.plan import Plan
 from multillama.core.snapshot import NO_FACTS, Route, Snapshot, Target
-from multillama.core.strategies import STRATEGIES, Allows, Asked, Live, arrange
+from multillama.core.strategies import STRATEGIES, Allows, Asked, Live, are_alike, arrange
 from multillama.core.wishes import read_wishes
 from multillama.errors import GatewayError
 
@@ -64,6 +64,10 @@ def make_plan(
     asked = Asked(model, Reading(body, operation))
     if wishes:
         asked.wishes = read_wishes(wishes, [row.name for row in snapshot.endpoints])
+    elif live is not None and not policy.local_only and are_alike(targets):
+        row = STRATEGIES[policy.strategy]
+        kept, scores = row.order(list(targets), asked, live)
+        return Plan(tuple(kept), policy, row.name, scores, (), (), asked.blocks, asked.remembered)
     kept, excluded, paused = _sift(route, asked, None if live is None else live.allows)
     if live is None:
         kept.sort(key=lambda target: target.endpoint.state.is_up is False)

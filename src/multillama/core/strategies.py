@@ -20,7 +20,7 @@ from multillama.core.affinity import (
 )
 from multillama.core.needs import Reading
 from multillama.core.plan import NO_WISHES, Wishes
-from multillama.core.snapshot import Endpoint, Target
+from multillama.core.snapshot import NO_FACTS, Endpoint, Target
 
 EXPLORATION: Final = 0.05
 """Share of exchanges with which `fastest` measures again, all targets alike."""
@@ -114,10 +114,10 @@ def balanced(targets: list[Target], asked: Asked, live: Live) -> Ordered:
 
     Source: Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001.
     """
-    weights = [target.weight for target in targets]
-    count = len(targets)
-    if weights.count(weights[0]) != count:
-        return _balanced_by_weight(targets, weights, live)
+    count, weight = len(targets), targets[0].weight
+    for target in targets:
+        if target.weight != weight:
+            return _balanced_by_weight(targets, live)
     dice = live.even() * count * (count - 1)
     pair = int(dice)
     at, beside = divmod(pair, count - 1)
@@ -133,9 +133,9 @@ def balanced(targets: list[Target], asked: Asked, live: Live) -> Ordered:
     return [first, second, *rest], (load, other_load)
 
 
-def _balanced_by_weight(targets: list[Target], weights: list[float], live: Live) -> Ordered:
+def _balanced_by_weight(targets: list[Target], live: Live) -> Ordered:
     """The same where weights differ: either draw may be any target, so at even load each has its share."""
-    bounds = list(accumulate(weight or LEAST_WEIGHT for weight in weights))
+    bounds = list(accumulate(target.weight or LEAST_WEIGHT for target in targets))
     first = targets[bisect(bounds, live.even() * bounds[-1], hi=len(bounds) - 1)]
     second = targets[bisect(bounds, live.dice() * bounds[-1], hi=len(bounds) - 1)]
     if first is second:
@@ -360,6 +360,28 @@ def arrange(targets: list[Target], row: Strategy, asked: Asked, live: Live) -> O
     if ranks.count(ranks[0]) == len(ranks):
         return row.order(targets, asked, live)
     return _by_rank(targets, ranks, lambda alike: row.order(alike, asked, live))
+
+
+def are_alike(targets: Sequence[Target]) -> bool:
+    """Says at a glance whether nothing but the strategy orders these, and nobody is left out, as on most routes.
+
+    What it does not look at is the client's wishes and the policy's locality.
+    """
+    tier = targets[0].tier
+    for target in targets:
+        endpoint = target.endpoint
+        state = endpoint.state
+        if (
+            state.breaker is not None
+            or target.facts is not NO_FACTS
+            or target.tier != tier
+            or state.loaded is not None
+            or state.slots is not None
+            or endpoint.max_concurrency is not None
+            or state.is_up is False
+        ):
+            return False
+    return True
 
 
 def _by_rank(

@@ -30,10 +30,11 @@ class Origin:
 
     __slots__ = ("_idle", "answer_lines", "open", "outbox", "timeouts", "timers")
 
-    def __init__(self, timers: Timers, timeouts: Timeouts) -> None:
+    def __init__(self, timers: Timers, timeouts: Timeouts, outbox: Outbox | None = None) -> None:
+        """Takes the outbox that it shares with others: what leaves in one turn leaves together."""
         self.timers = timers
         self.timeouts = timeouts
-        self.outbox = Outbox(timers.call_soon)
+        self.outbox = outbox or Outbox(timers.call_soon)
         self._idle: dict[Upstream, None] = {}
         self.answer_lines: dict[bytes, int] = {}
         """Header lines of its answers, and what is done with each; see `AnswerReader`."""
@@ -130,6 +131,7 @@ class Pool:
         self._timers = timers
         self._tasks = tasks
         self._connector = connector
+        self._outbox = Outbox(timers.call_soon)
         self._origins: dict[tuple[str, str, int, Timeouts | None], Origin] = {}
         self._known: dict[Endpoint, Origin] = {}
         """To make and to hash a key costs 0.1 µs an exchange, and 0.5 with time limits of its own."""
@@ -144,7 +146,7 @@ class Pool:
         origin = self._known.get(endpoint)
         if origin is None:
             key = (endpoint.scheme, endpoint.host, endpoint.port, endpoint.timeouts)
-            origin = self._origins.get(key) or Origin(self._timers, timeouts)
+            origin = self._origins.get(key) or Origin(self._timers, timeouts, self._outbox)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._origins[key] = self._known[endpoint] = origin

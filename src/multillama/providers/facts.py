@@ -80,13 +80,14 @@ def model_facts(fields: Mapping[str, msgspec.Raw]) -> ModelFacts:
     if not fields:
         return NO_FACTS
     told = {name: _decoded(fields[name]) for name in _MEMBERS & fields.keys()}
-    return ModelFacts(
+    found = ModelFacts(
         context_tokens=context_length(fields),
         has_vision=_says(told, VISION),
         has_tools=_says(told, TOOLS),
         input_price=_price(told, INPUT_PRICES),
         output_price=_price(told, OUTPUT_PRICES),
     )
+    return NO_FACTS if found == NO_FACTS else found  # the same one, which routing looks for
 
 
 def with_prices(facts: ModelFacts, endpoint: Endpoint) -> ModelFacts:
