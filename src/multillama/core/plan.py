@@ -1,5 +1,6 @@
 """What a plan is made from, and what it is: the shapes that routing, strategies and the exchange share."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import msgspec
 
 from multillama.core.decision import Considered
 from multillama.core.policy import DEFAULT_POLICY, Policy
-from multillama.core.snapshot import Target
+from multillama.core.snapshot import NO_FACTS, Target
 
 
 class Wishes(NamedTuple):
@@ -86,3 +87,25 @@ def may_resume(plan: Plan) -> bool:
     return len(targets) > 1 and all(
         target.endpoint.is_local and target.model == model for target in targets
     )
+
+
+def are_alike(targets: Sequence[Target]) -> bool:
+    """Says at a glance whether nothing but the strategy orders these, and nobody is left out, as on most routes.
+
+    What it does not look at is the client's wishes and the policy's locality.
+    """
+    tier = targets[0].tier
+    for target in targets:
+        endpoint = target.endpoint
+        state = endpoint.state
+        if (
+            state.breaker is not None
+            or target.facts is not NO_FACTS
+            or target.tier != tier
+            or state.loaded is not None
+            or state.slots is not None
+            or endpoint.max_concurrency is not None
+            or state.is_up is False
+        ):
+            return False
+    return True

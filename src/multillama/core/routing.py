@@ -12,9 +12,9 @@ import msgspec
 
 from multillama.core.needs import Reading
 from multillama.core.operations import Operation
-from multillama.core.plan import Plan
+from multillama.core.plan import Plan, are_alike
 from multillama.core.snapshot import NO_FACTS, Route, Snapshot, Target
-from multillama.core.strategies import STRATEGIES, Allows, Asked, Live, are_alike, arrange
+from multillama.core.strategies import STRATEGIES, Allows, Asked, Live, arrange
 from multillama.core.wishes import read_wishes
 from multillama.errors import GatewayError
 

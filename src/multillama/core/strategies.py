@@ -20,7 +20,7 @@ from multillama.core.affinity import (
 )
 from multillama.core.needs import Reading
 from multillama.core.plan import NO_WISHES, Wishes
-from multillama.core.snapshot import NO_FACTS, Endpoint, Target
+from multillama.core.snapshot import Endpoint, Target
 
 EXPLORATION: Final = 0.05
 """Share of exchanges with which `fastest` measures again, all targets alike."""
@@ -360,28 +360,6 @@ def arrange(targets: list[Target], row: Strategy, asked: Asked, live: Live) -> O
     if ranks.count(ranks[0]) == len(ranks):
         return row.order(targets, asked, live)
     return _by_rank(targets, ranks, lambda alike: row.order(alike, asked, live))
-
-
-def are_alike(targets: Sequence[Target]) -> bool:
-    """Says at a glance whether nothing but the strategy orders these, and nobody is left out, as on most routes.
-
-    What it does not look at is the client's wishes and the policy's locality.
-    """
-    tier = targets[0].tier
-    for target in targets:
-        endpoint = target.endpoint
-        state = endpoint.state
-        if (
-            state.breaker is not None
-            or target.facts is not NO_FACTS
-            or target.tier != tier
-            or state.loaded is not None
-            or state.slots is not None
-            or endpoint.max_concurrency is not None
-            or state.is_up is False
-        ):
-            return False
-    return True
 
 
 def _by_rank(

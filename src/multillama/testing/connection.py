@@ -164,6 +164,10 @@ class Connection(asyncio.Protocol):
                 await asyncio.sleep(behaviour.every_s)
             self._transport.write(piece)
             await self._writable.wait()
+            if self._transport.is_closing():
+                await asyncio.sleep(
+                    0
+                )  # or an endless answer would keep the loop from telling that nobody reads it
             self.sent_bytes += len(piece)
             self._server.notify()
         if behaviour.end == "hang":
