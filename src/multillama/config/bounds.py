@@ -29,11 +29,12 @@ _TAGS: Final = (
 )
 
 _PART: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+# No possessive group: Python before 3.11.5 matches it wrongly around alternatives (python/cpython#106052).
 _TOML_TOKEN: Final = re.compile(
-    r'"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3}|\Z)'
-    r"|'{3}(?:[^']++|'(?!''))*+(?:'{3}|\Z)"
-    rf"|(?P<dotted>{_PART}(?:[ \t]*+\.[ \t]*+{_PART})++)"
-    r'|"(?:[^"\\\n]++|\\.)*+"?'
+    r'"{3}(?:[^"\\]|\\.|"(?!""))*(?:"{3}|\Z)'
+    r"|'{3}(?:[^']|'(?!''))*(?:'{3}|\Z)"
+    rf"|(?P<dotted>{_PART}(?:[ \t]*\.[ \t]*{_PART})+)"
+    r'|"(?:[^"\\\n]|\\.)*"?'
     r"|'[^'\n]*+'?"
     r"|[A-Za-z0-9_-]++"
     r"|\#[^\n]*+"
