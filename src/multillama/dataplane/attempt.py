@@ -197,8 +197,8 @@ class Attempt:
         self.has_begun = True
         if self.rival is not None:
             self._win(self.rival)
-        on_begun, self.on_begun = self.on_begun, None
-        if on_begun is not None:
+        if self.on_begun is not None:
+            on_begun, self.on_begun = self.on_begun, None
             on_begun(self)
         relay = self._relay
         if not relay.is_begun:
@@ -351,7 +351,8 @@ class Attempt:
             if state.on_free is not None:
                 state.on_free()
         # Letting go of the exchange here breaks the circle, so that it is freed without the garbage collector.
-        self.on_begun = None
+        if self.on_begun is not None:
+            self.on_begun = None
         on_over, self._on_over = self._on_over, _nothing
         on_over()
 
