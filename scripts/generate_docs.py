@@ -14,11 +14,11 @@ from typing import Any, Final
 import click
 
 from multillama.config.schema import SETTINGS, Setting
-from multillama.core.causes import CAUSES, Scope
+from multillama.core.causes import CAUSES, Scope, cause_of_error
 from multillama.core.operations import OPERATIONS, Body
 from multillama.core.strategies import STRATEGIES
 from multillama.core.wishes import HEADERS
-from multillama.errors import FAILURES, Retry
+from multillama.errors import FAILURES, GatewayError
 from multillama.providers.catalog import PROVIDERS, Provider
 
 ROOT: Final = pathlib.Path(__file__).parents[1]
@@ -113,7 +113,9 @@ def failures() -> str:
                 str(row.status),
                 row.origin.value,
                 code(row.error_type),
-                "yes, until the client has a byte" if row.retry is Retry.NEXT else "no",
+                "yes, until the client has a byte"
+                if CAUSES[cause_of_error(GatewayError(kind, ""))].next
+                else "no",
             )
             for kind, row in FAILURES.items()
         ),

@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.errors import FAILURES, GatewayError, Origin, Retry
+from multillama.errors import FAILURES, GatewayError, Origin
 from multillama.wire.answers import STATUS_LINES
 
 
@@ -17,20 +17,6 @@ def test_the_status_says_whose_fault_it_is(kind):
 @pytest.mark.parametrize("kind", FAILURES)
 def test_every_status_has_its_line(kind):
     assert FAILURES[kind].status in STATUS_LINES
-
-
-@pytest.mark.parametrize("kind", FAILURES)
-def test_only_an_endpoints_failure_may_be_tried_elsewhere(kind):
-    row = FAILURES[kind]
-
-    assert row.retry is Retry.NEVER or row.origin is Origin.ENDPOINT
-
-
-def test_an_endpoint_that_was_not_reached_may_always_be_passed_over():
-    not_reached = {kind for kind, row in FAILURES.items() if not row.has_reached}
-
-    assert not_reached == {"endpoint_unreachable", "endpoint_tls_failed", "connect_timeout"}
-    assert {FAILURES[kind].retry for kind in not_reached} == {Retry.NEXT}
 
 
 @pytest.mark.parametrize(

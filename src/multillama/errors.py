@@ -1,10 +1,10 @@
-"""Every way an exchange can fail, as one table: status, whose fault, may another target be tried.
+"""Every way an exchange can fail, as one table: status, and whose fault. What follows is in `core/causes.py`.
 
-Retry, the status code, the log and the page all read the same row. A new failure is a new row here;
+The status code, the log and the page all read the same row. A new failure is a new row here;
 no other module may invent a status or a code.
 """
 
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 
@@ -16,14 +16,6 @@ class Origin(StrEnum):
     ENDPOINT = "endpoint"
 
 
-class Retry(Enum):
-    """What may be tried after a failure, as long as the client has seen no byte of an answer."""
-
-    NEVER = "never"
-    NEXT = "next"
-    """Another target may be tried: the endpoint was not reached, or left without an answer."""
-
-
 class Failure(NamedTuple):
     """One row of the table."""
 
@@ -31,9 +23,6 @@ class Failure(NamedTuple):
     origin: Origin
     error_type: str
     """The `error.type` of OpenAI's error shape."""
-    retry: Retry = Retry.NEVER
-    has_reached: bool = True
-    """False where the endpoint was not even reached."""
     retry_after_s: int | None = None
     """Sent as `retry-after`, where waiting helps."""
 
@@ -46,12 +35,8 @@ def _gateway(status: int, retry_after_s: int | None = None) -> Failure:
     return Failure(status, Origin.GATEWAY, "server_error", retry_after_s=retry_after_s)
 
 
-def _endpoint(status: int, retry: Retry = Retry.NEVER) -> Failure:
-    return Failure(status, Origin.ENDPOINT, "upstream_error", retry)
-
-
-def _not_reached(status: int) -> Failure:
-    return Failure(status, Origin.ENDPOINT, "upstream_error", Retry.NEXT, has_reached=False)
+def _endpoint(status: int) -> Failure:
+    return Failure(status, Origin.ENDPOINT, "upstream_error")
 
 
 FAILURES: Final[dict[str, Failure]] = {
@@ -89,16 +74,16 @@ FAILURES: Final[dict[str, Failure]] = {
     "queue_timeout": _gateway(503, retry_after_s=5),
     "loop_detected": _gateway(508),
     # the endpoint's
-    "endpoint_unreachable": _not_reached(502),
-    "endpoint_tls_failed": _not_reached(502),
-    "endpoint_closed": _endpoint(502, Retry.NEXT),
+    "endpoint_unreachable": _endpoint(502),
+    "endpoint_tls_failed": _endpoint(502),
+    "endpoint_closed": _endpoint(502),
     "endpoint_malformed": _endpoint(502),
     "endpoint_truncated": _endpoint(502),
-    "endpoint_empty": _endpoint(502, Retry.NEXT),
-    "connect_timeout": _not_reached(504),
+    "endpoint_empty": _endpoint(502),
+    "connect_timeout": _endpoint(504),
     "endpoint_failed": _endpoint(502),
     "first_byte_timeout": _endpoint(504),
-    "first_token_timeout": _endpoint(504, Retry.NEXT),
+    "first_token_timeout": _endpoint(504),
     "idle_timeout": _endpoint(504),
     "send_timeout": _endpoint(504),
     "deadline_exceeded": _endpoint(504),

@@ -71,7 +71,6 @@ def test_every_failure_of_an_endpoint_has_its_cause(kind):
     cause = cause_of_error(GatewayError(kind, "It failed."))
 
     assert cause != "internal"
-    assert CAUSES[cause].reached is FAILURES[kind].has_reached
 
 
 def test_a_failure_of_the_client_or_ours_is_not_survived():
@@ -270,3 +269,18 @@ def test_an_absurd_number_is_no_status():
     event = b'data: {"error":{"code":"%b"}}\n\n' % (b"000000500" + b"0" * 5000)
 
     assert cause_of_first_event(event) == "error_event"
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_only_an_endpoints_failure_may_be_tried_elsewhere(kind):
+    cause = CAUSES[cause_of_error(GatewayError(kind, "It failed."))]
+
+    assert not cause.next or FAILURES[kind].origin is Origin.ENDPOINT
+
+
+def test_an_endpoint_that_was_not_reached_may_always_be_passed_over():
+    causes = {kind: CAUSES[cause_of_error(GatewayError(kind, "It failed."))] for kind in FAILURES}
+    not_reached = {kind for kind, cause in causes.items() if not cause.reached}
+
+    assert not_reached == {"endpoint_unreachable", "endpoint_tls_failed", "connect_timeout"}
+    assert {causes[kind].next for kind in not_reached} == {True}

@@ -1,6 +1,8 @@
 import pytest
 
+from multillama.core.breaker import News
 from multillama.core.endpoints_state import SMOOTHING, EndpointState
+from multillama.core.policy import BreakerPolicy
 
 
 def test_nothing_is_known_at_first():
@@ -124,3 +126,15 @@ def test_who_waits_is_told_when_there_are_more_places():
         state.on_probe(loaded=None, slots=slots, busy=None, at=1.0)
 
     assert told == [4]
+
+
+def test_a_breaker_is_asked_where_there_is_one():
+    state = EndpointState("here")
+    before = state.blocked("m", 100.0)
+
+    news = News("m", 100.0, 100.0)
+    state.need_breaker().on_failure(news, "unreachable", BreakerPolicy(), random=0.0)
+
+    assert before is None
+    assert "it could not be reached" in (state.blocked("m", 101.0) or "")
+    assert state.blocked("m", 200.0) is None

@@ -1,16 +1,15 @@
-"""Without wishes and needs a plan excludes nothing."""
+"""Without wishes a plan excludes nothing."""
 
 import pytest
 
 from multillama.core.decision import Considered
-from multillama.core.plan import NO_NEEDS, NO_WISHES, Plan, is_plain, may_resume
+from multillama.core.plan import NO_WISHES, Plan, is_plain, may_resume
 from multillama.core.policy import Policy
 from tests.core.samples import target
 
 
-def test_nothing_is_wished_or_needed_by_default():
+def test_nothing_is_wished_by_default():
     assert not any(NO_WISHES)
-    assert not any(NO_NEEDS)
 
 
 def test_a_plan_may_have_nothing_to_explain():

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from multillama.core.operations import OPERATIONS
 from multillama.core.plan import Plan
 from multillama.core.policy import Policy
-from multillama.core.routing import MAX_NAMED, close_matches, make_plan, plan_targets
+from multillama.core.routing import MAX_NAMED, close_matches, make_plan
 from multillama.core.snapshot import ModelFacts, Route, Snapshot, Target
 from multillama.core.strategies import STRATEGIES, Live
 from multillama.errors import GatewayError
@@ -22,7 +22,7 @@ BLIND = ModelFacts(has_vision=False)
 def plan(*states):
     """The order in which endpoints of these states, named by number, would be tried."""
     endpoints = [endpoint(str(at), is_up=is_up) for at, is_up in enumerate(states)]
-    targets = plan_targets(serving(*endpoints), "m1")
+    targets = make_plan(serving(*endpoints), "m1").targets
     return "".join(target.endpoint.name for target in targets)
 
 

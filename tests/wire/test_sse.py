@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.wire.sse import BOM, data_of, events_in, name_of, split_events
+from multillama.wire.sse import BOM, data_of, events_in, split_events
 
 PIECES = st.sampled_from(
     [b"\n", b"\r", b"\r\n", b"data: x", b"data", b"data:", b"event: a", b": note", b"id: 1", b" ", b":",
@@ -123,16 +123,3 @@ def test_no_byte_is_lost_or_changed(stream: bytes) -> None:
 )
 def test_the_data_of_an_event(event: bytes, data: bytes | None) -> None:
     assert data_of(event) == data
-
-
-@pytest.mark.parametrize(
-    ("event", "name"),
-    [
-        (b"event: ping\ndata: 1\n\n", b"ping"),
-        (b"event:ping\nevent: pong\n\n", b"pong"),
-        (b"data: event: x\n\n", None),
-        (BOM + b"event: ping\r\n\r\n", b"ping"),
-    ],
-)
-def test_the_name_of_an_event(event: bytes, name: bytes | None) -> None:
-    assert name_of(event) == name

@@ -74,6 +74,10 @@ class EndpointState:
             self.breaker = Breaker()
         return self.breaker
 
+    def blocked(self, model: str, now: float) -> str | None:
+        """Says why a breaker keeps exchanges with this model away, None if it does not."""
+        return None if self.breaker is None else self.breaker.blocked(model, now)
+
     def on_answer(self, first_byte_ms: float) -> None:
         """Takes note of an answer's first byte."""
         self.is_up = True

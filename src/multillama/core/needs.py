@@ -9,7 +9,6 @@ from typing import Final
 
 from multillama.core.affinity import read_blocks
 from multillama.core.operations import Operation
-from multillama.core.plan import Needs
 from multillama.core.snapshot import ModelFacts
 
 CONVERSATIONS: Final = frozenset({"chat", "responses", "messages"})
@@ -101,12 +100,6 @@ class Reading:
         ):
             return f"its context has {context} tokens and the request at least {self.tokens}"
         return None
-
-
-def read_needs(body: bytes, operation: Operation) -> Needs:
-    """Returns all that a request needs; never raises, whatever the body is."""
-    reading = Reading(body, operation)
-    return Needs(reading.has_images, reading.has_tools, reading.tokens, reading.blocks)
 
 
 def _estimate(body: bytes) -> int:

@@ -27,20 +27,6 @@ class Wishes(NamedTuple):
 NO_WISHES = Wishes()
 
 
-class Needs(NamedTuple):
-    """What a request needs of a target, read from its body as far as somebody asks."""
-
-    has_images: bool = False
-    has_tools: bool = False
-    tokens: int = 0
-    """A low estimate of its input: a target with less context cannot serve it."""
-    blocks: tuple[int, ...] = ()
-    """Chained hashes of its messages, first to last: equal ones mean an equal prefix."""
-
-
-NO_NEEDS = Needs()
-
-
 class Plan(msgspec.Struct, frozen=True):
     """The ordered targets chosen for one exchange; a struct, as it is made in a third of a named tuple's time."""
 

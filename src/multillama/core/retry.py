@@ -112,9 +112,7 @@ def _wait(failed: Failed, cause: Cause, policy: RetryPolicy, random: float) -> A
         return _stop("its endpoint asks for no repetition")
     asked_s = failed.retry_after_s
     if asked_s is None:
-        # The exponent is bounded, because a float is.
-        longest = policy.backoff_s * 2.0 ** min(failed.tries_here - 1, 60)
-        wait_s = random * min(longest, policy.max_backoff_s)
+        wait_s = backoff_s(policy, failed.tries_here, random)
     elif asked_s > policy.max_retry_after_s:
         return _stop(f"it asks for a wait of {asked_s:.0f} s")
     else:
@@ -123,6 +121,13 @@ def _wait(failed: Failed, cause: Cause, policy: RetryPolicy, random: float) -> A
     if failed.left_s is not None and wait_s >= failed.left_s:
         return _stop("the wait would outlast the deadline")
     return Action(Step.SAME, f"waited {wait_s:.2g} s and tried again", wait_s)
+
+
+def backoff_s(policy: RetryPolicy, tries: int, random: float) -> float:
+    """Returns how long to wait after so many failed tries: full jitter below a limit that doubles."""
+    # The exponent is bounded, because a float is.
+    longest = policy.backoff_s * 2.0 ** min(tries - 1, 60)
+    return random * min(longest, policy.max_backoff_s)
 
 
 def _stop(why: str) -> Action:

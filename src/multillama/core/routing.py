@@ -79,17 +79,6 @@ def make_plan(
     )
 
 
-def plan_targets(snapshot: Snapshot, model: str) -> Sequence[Target]:
-    """Orders the targets of a model: as configured, those known to be down last.
-
-    A target that is down stays in the plan: when all are down, trying beats refusing.
-
-    Raises:
-        GatewayError: As `make_plan`.
-    """
-    return make_plan(snapshot, model).targets
-
-
 def _pinned(snapshot: Snapshot, model: str) -> Route:
     """Returns the part of a route that is on the endpoint named before a slash; its policy stays."""
     for endpoint in snapshot.endpoints:

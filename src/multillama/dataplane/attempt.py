@@ -189,6 +189,14 @@ class Attempt:
             self._begin(head)
 
     @property
+    def asks_for_no_retry(self) -> bool:
+        """Says whether an endpoint that failed has repeated enough itself, as a gateway of our kind says."""
+        head = self.held_head
+        return head is not None and any(
+            line.lower().replace(b" ", b"") == b"x-should-retry:false" for line in head.lines
+        )
+
+    @property
     def answer_bytes(self) -> int:
         """How much of the client's answer came from here; of one held back, how much came."""
         return self._relay.answer_bytes - self._had_bytes if self.has_begun else len(self.held)

@@ -3,12 +3,20 @@
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from multillama.core.breaker import Breaker, News
-from multillama.core.causes import CAUSES, cause_of_error
+from multillama.core.breaker import News
+from multillama.core.causes import CAUSES
 from multillama.core.hedge import FirstBytes, hedge_after_s
 from multillama.core.plan import Plan
 from multillama.core.policy import Policy
-from multillama.core.retry import SHOULD_NOT_RETRY, Action, Failed, Step, decide, out_of_time
+from multillama.core.retry import (
+    SHOULD_NOT_RETRY,
+    Action,
+    Failed,
+    Step,
+    backoff_s,
+    decide,
+    out_of_time,
+)
 from multillama.core.retry_after import retry_after_s
 from multillama.core.snapshot import Snapshot, Target
 from multillama.dataplane.attempt import Attempt, Stitch
@@ -264,17 +272,14 @@ class Attempts:
         exchange.note(attempt)
         row = tried(attempt, started=self._started, now=now)
         self.story.attempts.append(row)
-        cause = attempt.cause
-        if cause is None and attempt.error is not None:
-            cause = cause_of_error(attempt.error)
+        cause = row.cause
         if cause is None:
             if self._policy.hedge and attempt.first_byte_at:
                 self._measure(attempt)
             return None
-        row.cause = cause
-        row_of = CAUSES[cause]
-        self._reached += row_of.reached
-        if not row_of.reached or cause in BROKEN:
+        is_reached = CAUSES[cause].reached
+        self._reached += is_reached
+        if not is_reached or cause in BROKEN:
             self._again.append(attempt.target)
         on_failure(exchange, attempt, cause, self._policy, self._asked_s(attempt))
         return cause
@@ -301,7 +306,7 @@ class Attempts:
             has_next=bool(self._left) or self._may_go_round(attempt.target, cause),
             retry_after_s=self._asked_s(attempt),
             left_s=left_s,
-            may_repeat=not asks_for_no_retry(attempt),
+            may_repeat=not attempt.asks_for_no_retry,
             is_committed=attempt.has_begun,
             is_replayable=attempt.is_judged or not attempt.is_sent,
         )
@@ -338,10 +343,8 @@ class Attempts:
         return seams < most and self._server.budget.take(self._policy.retry, self._now())
 
     def backoff_s(self, fruitless: int) -> float:
-        """Returns how long to wait after so many continuations that brought nothing."""
-        retry = self._policy.retry
-        longest = min(retry.backoff_s * 2.0 ** min(fruitless, 20), retry.max_backoff_s)
-        return self._server.random() * longest
+        """Returns how long to wait after so many continuations that brought nothing, the cut itself not counted."""
+        return backoff_s(self._policy.retry, fruitless + 1, self._server.random())
 
     async def rest(self, seconds: float) -> None:
         """Waits; raises as `check`."""
@@ -377,8 +380,7 @@ class Attempts:
         return retry_after_s(head.lines, attempt.held, self.exchange.request.at)
 
     def blocked(self, target: Target) -> str | None:
-        breaker: Breaker | None = target.endpoint.state.breaker
-        return None if breaker is None else breaker.blocked(target.model, self._now())
+        return target.endpoint.state.blocked(target.model, self._now())
 
     def _now(self) -> float:
         return self._server.now()
@@ -390,11 +392,3 @@ def last_notes(exchange: "Exchange") -> bytes:
     if exchange.attempts > 1:
         notes = (notes + b"\r\n" + SHOULD_NOT_RETRY.rstrip()).lstrip()
     return notes
-
-
-def asks_for_no_retry(attempt: Attempt) -> bool:
-    """Says whether an endpoint that failed says that it has repeated enough, as a gateway of our kind does."""
-    head = attempt.held_head
-    return head is not None and any(
-        line.lower().replace(b" ", b"") == b"x-should-retry:false" for line in head.lines
-    )

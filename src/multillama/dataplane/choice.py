@@ -41,10 +41,8 @@ class Choice:
 
     def is_blocked(self, target: Target) -> bool:
         """Says whether a breaker keeps us from a target."""
-        breaker = target.endpoint.state.breaker
-        return breaker is not None and (
-            breaker.blocked(target.model, self.exchange.server.now()) is not None
-        )
+        now = self.exchange.server.now()
+        return target.endpoint.state.blocked(target.model, now) is not None
 
 
 class FreeChoice(Choice):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from multillama.core.auth import check_key, check_page
 from multillama.core.budget import RetryBudget
+from multillama.core.causes import CAUSES, cause_of_error
 from multillama.core.operations import Body, Operation
 from multillama.core.record import Record, outcome_of
 from multillama.core.refusal import error_body
@@ -305,7 +306,7 @@ class Exchange:
         elif status and attempt.why is None:
             state.on_answer((attempt.first_byte_at - attempt.begun_at) * 1000)
         if error is not None:
-            reached = error.failure.has_reached
+            reached = CAUSES[cause_of_error(error)].reached
             state.on_failure(error.text, at=self.request.at, reached=reached)
 
     # --- the end -----------------------------------------------------------------------------

@@ -91,8 +91,7 @@ class Listener:
 
     def left_alone(self, target: Target) -> str | None:
         """Says why a breaker keeps exchanges away from a target, None if it does not."""
-        breaker = target.endpoint.state.breaker
-        return None if breaker is None else breaker.blocked(target.model, self.now())
+        return target.endpoint.state.blocked(target.model, self.now())
 
     def publish(self, snapshot: Snapshot) -> None:
         """Goes over to another snapshot, in one assignment; who waits for a place looks at it."""

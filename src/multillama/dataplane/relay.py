@@ -9,13 +9,12 @@ HOT: `pass_on` runs for every segment of every answer.
 from typing import Final, Protocol
 
 from multillama.core.refusal import error_event
+from multillama.core.resume import KEPT_BYTES
 from multillama.errors import GatewayError
 from multillama.wire.answers import AnswerHead, status_line
 
 EDGE_BYTES: Final = 2048
 """How much of an answer's beginning and end is kept, to read its usage."""
-MAX_KEPT_BYTES: Final = 1024 * 1024
-"""How much of a stream is kept so that it can be continued elsewhere."""
 
 LAST_CHUNK: Final = b"0\r\n\r\n"
 CHUNKED: Final = b"transfer-encoding: chunked"
@@ -183,7 +182,7 @@ class Relay:
         """Keeps whole events that the client gets, up to a limit."""
         if self.kept is not None:
             self.kept.append(data)
-            if self.answer_bytes + len(data) > MAX_KEPT_BYTES:
+            if self.answer_bytes + len(data) > KEPT_BYTES:
                 self.kept = None
 
     def keep_alive(self, comment: bytes, *, at: float, notes: bytes) -> None:

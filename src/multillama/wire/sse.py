@@ -54,11 +54,6 @@ def data_of(event: bytes) -> bytes | None:
     return _field(event, b"data", joined=True)
 
 
-def name_of(event: bytes) -> bytes | None:
-    """Returns the type that an event names; None where it names none."""
-    return _field(event, b"event", joined=False)
-
-
 def _field(event: bytes, name: bytes, *, joined: bool) -> bytes | None:
     values: list[bytes] = []
     event = event.removeprefix(BOM)
