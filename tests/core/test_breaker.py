@@ -428,3 +428,21 @@ def test_it_always_recovers_by_itself(history, dice):
         breaker.begin_probe(model, now)
         succeed(breaker, now, model=model)
     assert breaker.open_conditions(now) == []
+
+
+def test_an_endpoint_that_somebody_else_has_reached_may_be_asked_at_once():
+    breaker = broken("unreachable")
+    before = breaker.blocked("m", T)
+
+    breaker.on_reachable()
+
+    assert before is not None
+    assert breaker.blocked("m", T) is None
+
+
+def test_being_reached_says_nothing_about_a_key_that_was_refused():
+    breaker = broken("key")
+
+    breaker.on_reachable()
+
+    assert breaker.blocked("m", T) is not None
