@@ -34,6 +34,7 @@ def test_a_good_endpoint_and_one_that_is_down_are_told_apart() -> None:
         "embeddings": "ok", "messages": "ok", "responses": "ok",
     }  # fmt: skip
     assert good.tokens > 0
+    assert "asks for none" in repr(good.check("key"))
     assert outcomes(down) == {"tcp": "failed"}
 
 

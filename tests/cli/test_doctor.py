@@ -75,6 +75,13 @@ def test_one_that_cannot_chat_is_a_failure(doctor):
     assert run(["doctor", *ENDPOINT]) == 1
 
 
+def test_one_that_is_there_for_embeddings_is_no_failure(doctor):
+    checks = (Check("chat", Outcome.NO, "no chat"), Check("embeddings", Outcome.OK))
+    doctor.found = (GOOD, Examined("e", "http://e/", "OpenAI", checks, 0))
+
+    assert run(["doctor", *ENDPOINT]) == 0
+
+
 def test_without_spending_a_list_is_enough(doctor, capsys):
     doctor.found = (Examined("a", "http://a/", "OpenAI", GOOD.checks[:3], 0),)
 

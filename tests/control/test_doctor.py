@@ -42,19 +42,28 @@ class Endpoints:
             "/v1/embeddings": as_json({"data": [{"embedding": [1.0]}]}),
         }
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.wants_key = True
+        self.is_keyed = False
 
     async def reach(self, endpoint: Endpoint) -> Sequence[Step]:
         return self.steps
 
     async def send(self, endpoint: Endpoint, target: str, headers: Headers, body: bytes) -> Answer:
         members = json.loads(body)
+        if self.is_keyed and not endpoint.has_key:
+            assert KEY.encode() not in endpoint.fixed_head
+            return status(401) if self.wants_key else self.reply(target, members)
         self.asked.append((target, members))
+        return self.reply(target, members)
+
+    def reply(self, target: str, members: dict[str, Any]) -> Answer:
         reply = self.posts.get(target, status(404))
         if isinstance(reply, GatewayError):
             raise reply
         return reply(members) if callable(reply) else reply
 
     async def examine(self, *, key: str | None = None, spend: bool = True) -> Examined:
+        self.is_keyed = key is not None
         tools = Instruments(
             reach=self.reach,
             fetch=self.lists,
@@ -307,3 +316,87 @@ async def test_an_endpoint_of_embeddings_only_cannot_chat_but_embeds(endpoints: 
     assert (outcomes(found)["chat"], outcomes(found)["embeddings"]) == ("no", "ok")
     assert outcomes(found)["key"] == "ok"
     assert [target for target, _ in endpoints.asked] == ["/v1/embeddings"]
+
+
+NOT_SUPPORTED = as_json({"error": {"message": "This server does not support chat."}}, 501)
+
+
+async def test_one_whose_answers_say_that_it_only_embeds_is_well(endpoints: Endpoints) -> None:
+    endpoints.lists.replies[f"{URL}/v1/models"] = listing("vectors")
+    endpoints.posts["/v1/chat/completions"] = NOT_SUPPORTED
+    endpoints.posts["/v1/messages"] = endpoints.posts["/v1/responses"] = NOT_SUPPORTED
+
+    found = await endpoints.examine()
+
+    assert outcomes(found) == {
+        "dns": "ok", "tcp": "ok", "list": "ok", "key": "skipped", "chat": "no", "stream": "skipped",
+        "tools": "skipped", "embeddings": "ok", "messages": "no", "responses": "no",
+    }  # fmt: skip
+    assert check(found, "chat").text == "It serves embeddings and no chat."
+    assert found.is_well(was_asked=True)
+
+
+@pytest.mark.parametrize(
+    ("models", "chat_reply"),
+    [
+        (("m", "bge-m3"), status(500)),  # it does chat, and fails
+        (("a-1b", "b-2b", "c-3b", "d-4b", "bge-m3"), NOT_SUPPORTED),  # the last was not asked
+    ],
+)
+async def test_one_that_embeds_may_still_have_a_broken_chat(
+    endpoints: Endpoints, models: tuple[str, ...], chat_reply: Answer
+) -> None:
+    endpoints.lists.replies[f"{URL}/v1/models"] = listing(*models)
+    endpoints.posts["/v1/chat/completions"] = chat_reply
+
+    found = await endpoints.examine()
+
+    assert (outcomes(found)["chat"], outcomes(found)["embeddings"]) == ("failed", "ok")
+    assert not found.is_well(was_asked=True)
+
+
+async def test_one_that_neither_chats_nor_embeds_is_not_well(endpoints: Endpoints) -> None:
+    endpoints.lists.replies[f"{URL}/v1/models"] = listing("vectors")
+    endpoints.posts["/v1/chat/completions"] = endpoints.posts["/v1/embeddings"] = NOT_SUPPORTED
+
+    found = await endpoints.examine()
+
+    assert (outcomes(found)["chat"], outcomes(found)["embeddings"]) == ("failed", "no")
+    assert not found.is_well(was_asked=True)
+
+
+@pytest.mark.parametrize(("embeds", "is_well"), [(status(500), False), (None, True)])
+async def test_an_endpoint_of_embeddings_is_judged_by_them(
+    endpoints: Endpoints, embeds: Answer | None, is_well: bool
+) -> None:
+    endpoints.lists.replies[f"{URL}/v1/models"] = listing("bge-m3")
+    if embeds is not None:
+        endpoints.posts["/v1/embeddings"] = embeds
+
+    found = await endpoints.examine()
+
+    assert found.is_well(was_asked=True) is is_well
+
+
+async def test_a_key_that_nobody_asks_for_is_told_as_such(endpoints: Endpoints) -> None:
+    endpoints.wants_key = False
+
+    found = await endpoints.examine(key=KEY)
+
+    assert check(found, "key") == Check(
+        "key", Outcome.OK, "one is given, but it asks for none: --key null is enough"
+    )
+
+
+async def test_a_key_that_is_asked_for_is_accepted(endpoints: Endpoints) -> None:
+    found = await endpoints.examine(key=KEY)
+
+    assert check(found, "key") == Check("key", Outcome.OK, "accepted")
+
+
+async def test_where_only_the_list_was_asked_for_the_list_decides(endpoints: Endpoints) -> None:
+    well = await endpoints.examine(spend=False)
+    endpoints.lists.replies[f"{URL}/v1/models"] = REFUSED
+    ill = await endpoints.examine(spend=False)
+
+    assert (well.is_well(was_asked=False), ill.is_well(was_asked=False)) == (True, False)

@@ -12,6 +12,7 @@ from multillama.control.endpoints import (
     make_endpoints,
     provider_of,
     with_own_states,
+    without_key,
 )
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS
@@ -328,3 +329,17 @@ def test_locality_and_prices_are_passed_on() -> None:
     one = made(local_only=True, input_price=1.0, output_price=2.0)
 
     assert (one.local_only, one.input_price, one.output_price) == (True, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://box:9000", "https://api.anthropic.com", "https://x.openai.azure.com"]
+)
+def test_without_its_key_an_endpoint_is_the_same_but_for_that(url: str) -> None:
+    with_key = make_endpoints([EndpointSetting(url=url, key="sk-1", headers={"x-team": "a"})], {})[
+        0
+    ]
+    bare = make_endpoints([EndpointSetting(url=url, headers={"x-team": "a"})], {})[0]
+
+    stripped = without_key(with_key)
+
+    assert (stripped.fixed_head, stripped.has_key) == (bare.fixed_head, False)

@@ -33,4 +33,4 @@ def test_the_doctor_tells_what_llama_cpp_can_do(models: Models) -> None:
     # whether so small a model fills in a call within the tokens it gets is a matter of luck
     assert {**tools, "tools": ""} == {**served, "tools": ""}
     assert (embeddings["chat"], embeddings["embeddings"]) == ("no", "ok")
-    assert ended.returncode == 1
+    assert ended.returncode == 0

@@ -48,8 +48,7 @@ def _doctor(
         click.echo(json_text(found))
     else:
         show(found, sys.stdout)
-    wanted = "list" if no_spend else "chat"
-    return 0 if all(one.can(wanted) for one in found) else 1
+    return 0 if all(one.is_well(was_asked=not no_spend) for one in found) else 1
 
 
 def json_text(found: "Sequence[Examined]") -> str:

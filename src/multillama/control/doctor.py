@@ -11,7 +11,8 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from multillama.control.endpoints import provider_of
+from multillama.control.cures import late, refusal_cure, way_cure
+from multillama.control.endpoints import provider_of, without_key
 from multillama.control.lister import (
     HEADERS,
     Answer,
@@ -43,31 +44,9 @@ MODELS_TRIED: Final = 3
 """Lists hold models that cannot chat, which no name tells."""
 SOON_S: Final = 14 * 86_400
 """A certificate that ends within two weeks is told."""
-_SHOWN: Final = 200
-"""Characters of the endpoint's own words."""
 _USAGE_BYTES: Final = 4096
 _NOT_SERVED: Final = frozenset({400, 404, 405, 415, 422, 501})
 _REFUSED: Final = frozenset({401, 403})
-_CURES: Final = {
-    402: "its account has no credit: top it up, or choose another key",
-    404: "it does not serve this path or model: check the path of --url",
-    408: "it took too long: try again, or choose a smaller model",
-    429: "a limit of its account is reached: wait, or raise the limit",
-    503: "it is not ready: wait until its model is loaded",
-}
-_DNS_CURE: Final = "Check the spelling of the host in --url, and this machine's DNS."
-_TCP_CURE: Final = "Check that the server runs, the port of --url, and any firewall between."
-_TLS_CURES: Final = (
-    (
-        "self-signed",
-        "Trust its certificate with SSL_CERT_FILE, or give it one of a known authority.",
-    ),
-    ("unable to get", "Trust its authority with SSL_CERT_FILE, or let it send the whole chain."),
-    ("expired", "Renew its certificate, and check this machine's clock."),
-    ("mismatch", "Use the host name its certificate is for in --url."),
-    ("WRONG_VERSION", "It seems to speak plain HTTP: try http:// in --url."),
-)
-_TLS_CURE: Final = "Check that https:// is right, and its certificate."
 
 
 class Outcome(StrEnum):
@@ -110,6 +89,19 @@ class Examined(msgspec.Struct, frozen=True):
         """Tell whether a check went well."""
         check = self.check(name)
         return check is not None and check.outcome is Outcome.OK
+
+    def is_well(self, *, was_asked: bool) -> bool:
+        """Tell whether it does what it is there for: chat, unless it has been shown to be for something else.
+
+        Args:
+            was_asked: False where it was only to list its models.
+        """
+        if not was_asked:
+            return self.can("list")
+        chat, others = self.check("chat"), self.check("embeddings")
+        if chat is None or chat.outcome is not Outcome.NO:
+            return self.can("chat")
+        return others is not None and others.outcome is not Outcome.FAILED
 
 
 class Step(Protocol):
@@ -174,6 +166,10 @@ class _Examination:
         self._tools = tools
         self._refusal: int | None = None
         """Status with which the key was refused."""
+        self._proved: tuple[Question, dict[str, object]] | None = None
+        """What it has answered well, with the key if there is one: the cheapest of it."""
+        self._is_unserved = False
+        """It has no such operation or model, as its last answer says."""
 
     async def run(self, *, spend: bool) -> None:
         if not await self._reach():
@@ -182,7 +178,7 @@ class _Examination:
         key_at = len(self.checks)
         if spend and self._refusal is None:
             await self._ask_all(rows)
-        self.checks.insert(key_at, self._key(was_asked=spend))
+        self.checks.insert(key_at, await self._key())
 
     async def _reach(self) -> bool:
         steps = await self._tools.reach(self.endpoint)
@@ -195,7 +191,7 @@ class _Examination:
             async with asyncio.timeout(LIST_S):
                 listed = await list_models(self.endpoint, self._fetch)
         except (ListingFailed, TimeoutError) as error:
-            text = error.text if isinstance(error, ListingFailed) else _late(LIST_S)
+            text = error.text if isinstance(error, ListingFailed) else late(LIST_S)
             self.checks.append(Check("list", Outcome.FAILED, text))
             return ()
         self.endpoint = listed.endpoint
@@ -214,7 +210,7 @@ class _Examination:
         if status in _REFUSED:
             self._refusal = status
 
-    def _key(self, *, was_asked: bool) -> Check:
+    async def _key(self) -> Check:
         if self._refusal is not None:
             given = self.endpoint.has_key
             text = (
@@ -226,68 +222,97 @@ class _Examination:
         if not self.endpoint.has_key:
             return Check("key", Outcome.SKIPPED, "none given, none asked for")
         # some lists are public, so they say nothing of the key
-        is_proved = was_asked and any(
-            check.outcome is Outcome.OK
-            for check in self.checks
-            if check.name in ("chat", "embeddings")
-        )
-        return Check(
-            "key",
-            Outcome.OK if is_proved else Outcome.SKIPPED,
-            "accepted" if is_proved else "not tried",
-        )
+        if self._proved is None:
+            return Check("key", Outcome.SKIPPED, "not tried")
+        if await self._asks_for_none(*self._proved):
+            text = "one is given, but it asks for none: --key null is enough"
+            return Check("key", Outcome.OK, text)
+        return Check("key", Outcome.OK, "accepted")
+
+    async def _asks_for_none(self, question: Question, members: dict[str, object]) -> bool:
+        """Tell whether what it has answered before is answered without a key, too."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                answer = await self._send(question, members, without_key(self.endpoint))
+        except (GatewayError, TimeoutError):
+            return False
+        return answer.status == 200 and not question.judge(answer)
 
     async def _ask_all(self, rows: Sequence[Row]) -> None:
         if not rows:
             text = "no model is known"
             self.checks += [Check(name, Outcome.SKIPPED, text) for name in QUESTIONS]
             return
-        chatting = chat_models(rows)[:MODELS_TRIED]
-        model = chatting[0] if chatting else None
-        if not chatting:
-            self.checks.append(Check("chat", Outcome.NO, "It lists no model that chats."))
-        for number, row in enumerate(chatting, 1):
-            model, check = row, await self._ask(CHAT, row)
-            if check.outcome is Outcome.OK or number == len(chatting) or self._refusal is not None:
-                self.checks.append(check)
-                break
-        can_chat = self.checks[-1].outcome is Outcome.OK
+        model, is_unserved = await self._chat(chat_models(rows))
+        at, can_chat = len(self.checks) - 1, self.checks[-1].outcome is Outcome.OK
         for question in (STREAM, TOOLS):
             self.checks.append(
                 await self._ask(question, model)
                 if can_chat and model is not None
                 else Check(question.name, Outcome.SKIPPED)
             )
+        embedding = embedding_model(rows) or (model if is_unserved else None)
         for question in OTHERS:
-            about = embedding_model(rows) if question.of_embeddings else model
+            about = embedding if question.of_embeddings else model
             if about is None or self._refusal is not None:
                 self.checks.append(
                     Check(question.name, Outcome.SKIPPED, "no model for it is listed")
                 )
-            else:
-                self.checks.append(await self._ask(question, about))
+                continue
+            check = await self._ask(question, about)
+            self.checks.append(check)
+            if question.of_embeddings and is_unserved and check.outcome is Outcome.OK:
+                self.checks[at] = Check("chat", Outcome.NO, "It serves embeddings and no chat.")
+
+    async def _chat(self, rows: Sequence[Row]) -> tuple[Row | None, bool]:
+        """Ask the models that may chat, until one does.
+
+        Returns:
+            The model that was asked last, and whether the endpoint has answered for each of them that it
+            does not serve this.
+        """
+        if not rows:
+            self.checks.append(Check("chat", Outcome.NO, "It lists no model that chats."))
+            return None, False
+        is_unserved = len(rows) <= MODELS_TRIED
+        for row in rows[:MODELS_TRIED]:
+            model, check = row, await self._ask(CHAT, row)
+            is_unserved = is_unserved and self._is_unserved
+            if check.outcome is Outcome.OK or self._refusal is not None:
+                break
+        self.checks.append(check)
+        return model, is_unserved
 
     async def _ask(self, question: Question, row: Row) -> Check:
         model = row.own or row.id
+        members: dict[str, object] = {"model": model, **question.members}
+        self._is_unserved = False
         try:
             async with asyncio.timeout(ANSWER_S):
-                answer = await self._send(question, {"model": model, **question.members})
+                answer = await self._send(question, members, self.endpoint)
                 if answer.status == 400 and b"max_completion_tokens" in answer.body:
-                    answer = await self._send(question, _reworded(model, question))
+                    members = _reworded(model, question)
+                    answer = await self._send(question, members, self.endpoint)
         except GatewayError as error:
             return Check(question.name, Outcome.FAILED, error.text)
         except TimeoutError:
-            return Check(question.name, Outcome.FAILED, _late(ANSWER_S))
+            return Check(question.name, Outcome.FAILED, late(ANSWER_S))
         self._note(answer.status)
-        return self._judged(question, model, answer)
+        self._is_unserved = answer.status in _NOT_SERVED
+        check = self._judged(question, model, answer)
+        if check.outcome is Outcome.OK and self._proved is None:
+            self._proved = question, members
+        return check
 
-    async def _send(self, question: Question, members: dict[str, object]) -> Answer:
-        target = with_query(self.endpoint.paths[question.operation].decode("ascii"), self.endpoint)
+    async def _send(
+        self, question: Question, members: dict[str, object], endpoint: Endpoint
+    ) -> Answer:
+        target = with_query(endpoint.paths[question.operation].decode("ascii"), endpoint)
         fields: Headers = HEADERS
         if question.operation == "messages":
             fields = (*fields, (b"anthropic-version", b"2023-06-01"))
         begun = self._tools.now()
-        answer = await self._tools.send(self.endpoint, target, fields, msgspec.json.encode(members))
+        answer = await self._tools.send(endpoint, target, fields, msgspec.json.encode(members))
         usage = read_usage(answer.body[:_USAGE_BYTES], answer.body[-_USAGE_BYTES:])
         self.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
         took_ms = (self._tools.now() - begun) * 1000
@@ -299,27 +324,15 @@ class _Examination:
             bad = Outcome.NO if question is TOOLS else Outcome.FAILED
             outcome = bad if complaint else Outcome.OK
             return Check(question.name, outcome, complaint or model, answer.first_byte_ms)
-        text = self._refused(answer)
+        text = refusal_cure(answer.status, answer.body, self._tools.clean)
         if question.is_optional and answer.status in _NOT_SERVED:
             return Check(question.name, Outcome.NO, text if question is TOOLS else "")
         return Check(question.name, Outcome.FAILED, text)
 
-    def _refused(self, answer: Answer) -> str:
-        said = (
-            "" if answer.status in _REFUSED else self._tools.clean(_message(answer.body))[:_SHOWN]
-        )
-        cure = _CURES.get(answer.status) or (
-            "check its --key" if answer.status in _REFUSED else "see its own log"
-        )
-        words = f' ("{said}")' if said else ""
-        return f"It answered {answer.status}{words}: {cure}."
-
 
 def _reached(step: Step, wall_s: float) -> Check:
     if not step.is_ok:
-        return Check(
-            step.name, Outcome.FAILED, f"{_sentence(step)} {_way_cure(step)}", step.took_ms
-        )
+        return Check(step.name, Outcome.FAILED, way_cure(step.name, step.told), step.took_ms)
     if step.ends_at is not None:
         days = int((step.ends_at - wall_s) / 86_400)
         soon = " Renew it soon." if step.ends_at - wall_s < SOON_S else ""
@@ -332,37 +345,8 @@ def _reached(step: Step, wall_s: float) -> Check:
     return Check(step.name, Outcome.OK, step.told, step.took_ms)
 
 
-def _sentence(step: Step) -> str:
-    if step.name == "tls":
-        return f"TLS failed: {step.told}"
-    return f"It cannot be reached: {step.told}"
-
-
-def _way_cure(step: Step) -> str:
-    if step.name == "dns":
-        return _DNS_CURE
-    if step.name == "tcp":
-        return _TCP_CURE
-    return next((cure for sign, cure in _TLS_CURES if sign in step.told), _TLS_CURE)
-
-
-def _late(seconds: float) -> str:
-    return f"It gave no whole answer within {seconds:.0f} s: see whether it is loading a model or overloaded."
-
-
 def _reworded(model: str, question: Question) -> dict[str, object]:
     """Return a request as models want it that think before they answer."""
     members: dict[str, object] = {"model": model, **question.members}
     members.pop("max_tokens", None)
     return members | {"max_completion_tokens": 64}
-
-
-def _message(body: bytes) -> str:
-    """Return the endpoint's own words about a failure, `""` where it has none."""
-    try:
-        top = msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ""
-    error = top.get("error", top)
-    found = error.get("message") or error.get("detail") if isinstance(error, dict) else error
-    return found if isinstance(found, str) else ""

@@ -21,6 +21,9 @@ from multillama.providers.catalog import BY_NAME, Provider
 from multillama.wire.hosts import is_near
 
 _KEY: Final = re.compile(r"[\x20-\x7e\xa0-\xff]+")
+_KEY_FIELDS: Final = frozenset(
+    row.auth.partition(":")[0].lower().encode("ascii") for row in BY_NAME.values()
+)
 _CHAT: Final = "/chat/completions"
 DEFAULT_TIMEOUTS: Final = Timeouts()
 
@@ -116,6 +119,13 @@ def corrected(endpoint: Endpoint, provider: Provider, path: str) -> Endpoint:
     if provider.name == endpoint.provider and path == base_path(endpoint):
         return endpoint
     return msgspec.structs.replace(endpoint, provider=provider.name, paths=_paths(provider, path))
+
+
+def without_key(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint as somebody sees it who has no key."""
+    lines = endpoint.fixed_head.split(b"\r\n")
+    kept = [line for line in lines if line.partition(b":")[0] not in _KEY_FIELDS]
+    return msgspec.structs.replace(endpoint, has_key=False, fixed_head=b"\r\n".join(kept))
 
 
 def provider_of(endpoint: Endpoint) -> Provider:
