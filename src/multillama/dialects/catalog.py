@@ -1,0 +1,13 @@
+"""The dialects that can be translated, one row each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from multillama.core.codec import Codec, CountCodec, EmbedCodec
+
+CODECS: Final[Mapping[str, Codec]] = MappingProxyType({})
+"""Dialect to its row."""
+
+EMBED_CODECS: Final[Mapping[str, EmbedCodec]] = MappingProxyType({})
+COUNT_CODECS: Final[Mapping[str, CountCodec]] = MappingProxyType({})
