@@ -3,8 +3,9 @@ import socket
 import pytest
 
 from multillama.app import listing
-from multillama.app.listing import detect, list_models
+from multillama.app.listing import detect, list_models, look_at
 from multillama.config.schema import EndpointSetting, Settings
+from multillama.control.first_look import FirstLook
 from multillama.testing.server import ScriptedServer
 
 KEY = "sk-canary-0123456789"
@@ -52,3 +53,22 @@ def test_models_that_the_file_excludes_are_not_listed():
 
     assert [model for model, _ in listed.models] == ["m2"]
     assert [report.models for report in listed.endpoints] == [1]
+
+
+def test_an_endpoint_is_looked_at_before_it_is_used():
+    with ScriptedServer(models=["m1"]) as server:
+        there = look_at(EndpointSetting(url=server.url))
+    gone = look_at(EndpointSetting(url=server.url))
+
+    assert there == FirstLook("OpenAI-compatible with 1 model", is_listed=True)
+    assert (gone.is_reached, gone.is_listed, gone.wants_key) == (False, False, False)
+
+
+def test_an_endpoint_that_hangs_is_looked_at_in_bounded_time(monkeypatch):
+    monkeypatch.setattr(listing, "LOOK_S", 0.2)
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        found = look_at(EndpointSetting(url=f"http://127.0.0.1:{mute.getsockname()[1]}"))
+
+    assert (found.is_reached, found.is_listed) == (False, False)
+    assert "did not list its models" in found.text

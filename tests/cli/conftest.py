@@ -30,6 +30,14 @@ class Listed(NamedTuple):
     models: tuple[tuple[str, tuple[str, ...]], ...]
 
 
+class Look(NamedTuple):
+    text: str = "llama.cpp with 1 model"
+    is_reached: bool = True
+    is_listed: bool = True
+    wants_key: bool = False
+    variable: str | None = None
+
+
 class Detected(NamedTuple):
     endpoints: tuple[object, ...] = ()
     lines: tuple[str, ...] = ()
@@ -55,6 +63,8 @@ class FakeGateway(ModuleType):
         self.found = Detected()
         self.listed = Listed((), ())
         self.waiting = ()
+        self.looks = []
+        self.looked_at = []
 
     def serve(self, settings, *, on_listening, on_started, source=None):
         self.served.append(settings)
@@ -67,6 +77,10 @@ class FakeGateway(ModuleType):
     def detect(self, environ, *, own_port):
         self.own_ports.append(own_port)
         return self.found
+
+    def look_at(self, setting):
+        self.looked_at.append((setting.url, setting.key))
+        return self.looks.pop(0) if self.looks else Look()
 
     def list_models(self, settings, *, on_waiting):
         self.listed_for.append(settings)

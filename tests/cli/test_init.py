@@ -1,4 +1,5 @@
 import io
+import shlex
 import sys
 
 import pytest
@@ -8,7 +9,7 @@ from multillama.cli.main import run
 from multillama.cli.serve import world
 from multillama.config.schema import EndpointSetting
 from multillama.config.sources import load_settings
-from tests.cli.conftest import Detected, Listed, Report
+from tests.cli.conftest import Detected, Listed, Look, Report
 
 CANARY = "sk-CANARY-0123"
 
@@ -99,6 +100,7 @@ def test_file_and_port_can_be_chosen(found, here):
 def test_each_find_is_asked_for_and_more_can_be_named(found, here, monkeypatch):
     monkeypatch.setenv("NAS_KEY", "k")
     found.listed = Listed((Report("a", models=1), Report("b", models=1)), ())
+    found.looks = [Look(wants_key=True)]
     answer(monkeypatch, "n", "y", "http://nas:8080/", "env:NAS_KEY", "", "n")
 
     code = run(["init"])
@@ -113,7 +115,8 @@ def test_each_find_is_asked_for_and_more_can_be_named(found, here, monkeypatch):
 
 def test_what_cannot_be_used_is_asked_for_again(gateway, here, monkeypatch, capsys):
     gateway.listed = Listed((Report("a", models=1),), ())
-    answer(monkeypatch, "nas:8080", "", "http://nas/", "env:UNSET_KEY", "http://nas/", "", "", "n")
+    gateway.looks = [Look(wants_key=True)]
+    answer(monkeypatch, "nas:8080", "http://nas/", "env:UNSET_KEY", "", "y", "", "n")
 
     code = run(["init"])
 
@@ -122,6 +125,87 @@ def test_what_cannot_be_used_is_asked_for_again(gateway, here, monkeypatch, caps
     assert "is not an http or https URL" in err
     assert "UNSET_KEY is not set" in err
     assert [e.url for e in written(here).settings.endpoints] == ["http://nas/"]
+
+
+UNREACHED = Look("It cannot be reached: connection refused.", is_reached=False, is_listed=False)
+
+
+def test_a_url_is_looked_at_before_any_key_is_asked_for(gateway, here, monkeypatch, capsys):
+    gateway.looks = [UNREACHED, Look("llama.cpp with 2 models")]
+    gateway.listed = Listed((Report("a", models=2),), ())
+    answer(monkeypatch, "http://nas:1/", "n", "http://nas:2/", "", "n")
+
+    code = run(["init"])
+
+    err = capsys.readouterr().err
+    assert code == 0
+    assert gateway.looked_at == [("http://nas:1/", None), ("http://nas:2/", None)]
+    assert "connection refused" in err
+    assert "Found llama.cpp with 2 models." in err
+    assert "Its key" not in err
+    assert [e.url for e in written(here).settings.endpoints] == ["http://nas:2/"]
+
+
+def test_one_that_is_not_there_yet_can_be_written_all_the_same(gateway, here, monkeypatch):
+    gateway.looks = [UNREACHED]
+    gateway.listed = Listed((Report("a", error="refused"),), ())
+    answer(monkeypatch, "http://nas:1/", "y", "", "n")
+
+    run(["init"])
+
+    assert [e.url for e in written(here).settings.endpoints] == ["http://nas:1/"]
+
+
+def test_a_key_that_is_refused_is_asked_for_again(gateway, here, monkeypatch, capsys):
+    monkeypatch.setenv("GROQ_API_KEY", "right")
+    wants = Look(
+        "The key was refused (401).", is_listed=False, wants_key=True, variable="GROQ_API_KEY"
+    )
+    gateway.looks = [wants, wants, Look("Groq with 9 models")]
+    gateway.listed = Listed((Report("a", models=9),), ())
+    answer(monkeypatch, "https://api.groq.com/", "wrong", "", "", "n")
+
+    run(["init"])
+
+    err = capsys.readouterr().err
+    assert gateway.looked_at == [("https://api.groq.com/", key) for key in (None, "wrong", "right")]
+    assert err.index("It is there, and wants a key.") < err.index("The key was refused (401).")
+    assert "empty for env:GROQ_API_KEY" in err
+    assert 'key: "env:GROQ_API_KEY"' in (here / "multillama.yaml").read_text()
+
+
+def test_one_whose_key_is_not_at_hand_is_left_out(gateway, here, monkeypatch):
+    gateway.looks = [Look(wants_key=True)]
+    answer(monkeypatch, "http://nas/", "", "n", "", "n")
+
+    code = run(["init"])
+
+    assert code == 1
+    assert not (here / "multillama.yaml").exists()
+
+
+def test_the_advice_at_the_end_can_be_copied(found, here, monkeypatch, capsys):
+    run(["init", "--yes", "--port", "4000", "--output", "my file.yaml"])
+
+    lines = capsys.readouterr().err.splitlines()
+    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("  multi")]
+    assert commands == [
+        ["multillama", "doctor", "--config", "my file.yaml"],
+        ["multillama", "--config", "my file.yaml"],
+    ]
+    assert (
+        "# Is it well?                     multillama config check 'my file.yaml'\n"
+        in (here / "my file.yaml").read_text()
+    )
+    assert "http://localhost:4000/v1 (key: any); the page is http://localhost:4000/" in lines[-1]
+
+
+def test_for_other_machines_the_advice_names_the_key(found, here, monkeypatch, capsys):
+    answer(monkeypatch, "y", "y", "", "y")
+
+    run(["init"])
+
+    assert "http://THIS-MACHINE:3000/v1 (key: the api_key in the file)" in capsys.readouterr().err
 
 
 def test_for_other_machines_a_key_is_made(found, here, monkeypatch):

@@ -324,3 +324,12 @@ def test_only_keys_that_stand_in_plain_text_are_literal():
 
     assert sorted(literal_keys(flags)) == ["k1", "k2"]
     assert literal_keys({"api_key": None}) == ()
+
+
+def test_the_path_of_a_file_may_have_blanks_in_it():
+    assert load({"port": "1", "config": "my file.yaml"}, {}, str).config == "my file.yaml"
+
+
+def test_the_path_of_a_file_is_not_blank():
+    with pytest.raises(BadSetting, match="--config is empty"):
+        load({"port": "1", "config": " "}, {}, str)

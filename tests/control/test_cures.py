@@ -28,7 +28,7 @@ def test_own_words_are_cleaned_before_they_are_cut() -> None:
 
 def test_what_is_said_of_a_refused_key_is_not_repeated() -> None:
     assert refusal_cure(401, b'{"error": "bad sk-secret"}', str) == (
-        "It answered 401: check its --key."
+        "It answered 401: check its key."
     )
 
 

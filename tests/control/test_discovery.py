@@ -306,7 +306,7 @@ async def test_a_refused_key_is_not_hammered(world: World) -> None:
     await world.time.advance(2)
 
     assert (early, world.asked()) == (0, 1)
-    assert discovery.reports()[0].error == "The key was refused (401): check its --key."
+    assert discovery.reports()[0].error == "The key was refused (401): check its key."
 
 
 async def test_an_unknown_model_makes_everyone_asked_at_once(world: World) -> None:

@@ -132,7 +132,7 @@ async def test_without_spending_only_the_list_is_asked_for(endpoints: Endpoints)
     ("step", "cure"),
     [
         (Step("dns", "its name cannot be resolved.", is_ok=False), "spelling of the host"),
-        (Step("tcp", "connection refused. Is it running?", is_ok=False), "the port of --url"),
+        (Step("tcp", "connection refused. Is it running?", is_ok=False), "the port of its URL"),
         (Step("tls", "self-signed certificate.", is_ok=False), "SSL_CERT_FILE"),
         (Step("tls", "certificate has expired.", is_ok=False), "Renew"),
         (Step("tls", "WRONG_VERSION_NUMBER.", is_ok=False), "http://"),
@@ -166,7 +166,9 @@ async def test_a_certificate_that_ends_soon_is_told(
     assert ("Renew it soon" in text) is is_told
 
 
-@pytest.mark.parametrize(("key", "cure"), [(KEY, "check its --key"), (None, "instead of null")])
+@pytest.mark.parametrize(
+    ("key", "cure"), [(KEY, "check its key"), (None, "give it one (--key, or key in the file)")]
+)
 async def test_a_refused_key_is_found_with_the_list(
     endpoints: Endpoints, key: str | None, cure: str
 ) -> None:
@@ -384,7 +386,7 @@ async def test_a_key_that_nobody_asks_for_is_told_as_such(endpoints: Endpoints) 
     found = await endpoints.examine(key=KEY)
 
     assert check(found, "key") == Check(
-        "key", Outcome.OK, "one is given, but it asks for none: --key null is enough"
+        "key", Outcome.OK, "one is given, but it asks for none: it can be left out"
     )
 
 

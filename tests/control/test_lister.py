@@ -187,7 +187,7 @@ async def test_a_refused_key_is_not_covered_by_well_known_names() -> None:
 
     error = await failure("https://api.perplexity.ai/", servers, CANARY)
 
-    assert error.text == "The key was refused (401): check its --key."
+    assert error.text == "The key was refused (401): check its key."
 
 
 async def test_a_cloud_is_asked_at_its_own_place_only() -> None:
@@ -203,7 +203,7 @@ async def test_what_the_first_place_said_counts_if_no_other_has_a_list() -> None
 
     error = await failure("http://h:8000/", servers)
 
-    assert error.text == "It has no list of models at /v1/models (404): check the path of --url."
+    assert error.text == "It has no list of models at /v1/models (404): check the path of its URL."
     assert servers.calls == [
         "http://h:8000/v1/models",
         "http://h:8000/models",
@@ -215,9 +215,9 @@ async def test_what_the_first_place_said_counts_if_no_other_has_a_list() -> None
 @pytest.mark.parametrize(
     ("code", "key", "text", "lasting"),
     [
-        (401, "k", "The key was refused (401): check its --key.", True),
-        (403, "k", "The key was refused (403): check its --key.", True),
-        (401, None, "It wants a key (401): give its --key instead of null.", True),
+        (401, "k", "The key was refused (401): check its key.", True),
+        (403, "k", "The key was refused (403): check its key.", True),
+        (401, None, "It wants a key (401): give it one (--key, or key in the file).", True),
         (429, "k", "It is not ready to list its models (429).", False),
         (500, "k", "It is not ready to list its models (500).", False),
         (503, None, "It is not ready to list its models (503).", False),
@@ -239,7 +239,7 @@ async def test_each_refusal_says_what_to_do(
     [
         (
             f"https://u:{CANARY}@h2/v1/models?key={CANARY}",
-            "It redirects (301) to https://h2/v1/models: give the URL it really has as --url.",
+            "It redirects (301) to https://h2/v1/models: give the URL it really has.",
         ),
         ("/login", "It redirects (301)."),
         ("https://[h2/", "It redirects (301)."),

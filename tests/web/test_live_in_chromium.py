@@ -57,7 +57,7 @@ def test_an_endpoint_that_goes_down_tells_what_to_do(serve: Serve, open_page: Op
     view.tell()
 
     expect(page.locator("#endpoints .trouble")).to_contain_text(
-        "Just now: Connection refused. Start this server, or check the port in its --url;"
+        "Just now: Connection refused. Start this server, or check the port in its URL;"
     )
     expect(page).to_have_title("1 down · MultiLlama")
 

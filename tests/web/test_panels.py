@@ -67,9 +67,14 @@ def test_an_error_without_an_age_is_told_without_one() -> None:
         ("http://localhost:8080/", "none", "connection refused", "Start this server"),
         ("http://[::1]:8080/", "none", "connection refused", "Start this server"),
         ("http://192.168.1.20:4010/", "none", "connection refused", "Start this server"),
-        ("https://api.openai.com/", "given", "name not found", "Check its --url"),
-        ("https://api.openai.com/", "given", "It answered 401.", "Check the key given with --key"),
-        ("http://localhost:1/", "none", "Unauthorized", "Check that it needs no key"),
+        ("https://api.openai.com/", "given", "name not found", "Check its URL"),
+        (
+            "https://api.openai.com/",
+            "given",
+            "It answered 401.",
+            "Check the key given for it: --key, or key in",
+        ),
+        ("http://localhost:1/", "none", "Unauthorized", "Give it a key: --key, or"),
     ],
 )
 def test_an_endpoint_that_is_down_comes_with_its_fix(

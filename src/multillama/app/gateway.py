@@ -24,7 +24,7 @@ from multillama.app.compiled import (
     selection_of,
     timeouts_of,
 )
-from multillama.app.listing import Detected, Listed, detect, list_models
+from multillama.app.listing import Detected, Listed, detect, list_models, look_at
 from multillama.app.processes import StartError, bind, is_everywhere, on_reload, on_stop, run
 from multillama.app.view import GatewayView
 from multillama.config.schema import Settings
@@ -50,6 +50,7 @@ __all__ = [
     "Started",
     "detect",
     "list_models",
+    "look_at",
     "serve",
 ]
 

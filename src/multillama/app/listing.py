@@ -14,12 +14,16 @@ from multillama.config.schema import EndpointSetting, Settings
 from multillama.control.detect import keys_in, local_runtimes
 from multillama.control.discovery import LISTING_S, Clock, Discovery, EndpointReport
 from multillama.control.endpoints import make_endpoints
+from multillama.control.first_look import FirstLook, first_look
 from multillama.core.snapshot import Snapshot, Timeouts
 
 SILENT_ROUND_S = 2.0
 """How long somebody looks at an empty terminal before we say what is waited for."""
 LISTING_SILENCE_S = 15.0
 """How long `multillama models` waits for an endpoint that says nothing at all."""
+LOOK_TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=10.0, idle_s=5.0)
+LOOK_S = 30.0
+"""How long somebody who has just named an endpoint waits for it."""
 DETECT_TIMEOUTS = Timeouts(connect_s=0.5, first_byte_s=2.0, idle_s=2.0)
 
 
@@ -29,6 +33,27 @@ class Listed(NamedTuple):
     endpoints: tuple[EndpointReport, ...]
     models: tuple[tuple[str, tuple[str, ...]], ...]
     """Model and the names of its endpoints."""
+
+
+def look_at(setting: EndpointSetting) -> FirstLook:
+    """Looks whether an endpoint is there, and whether it asks for a key.
+
+    Raises:
+        BadSetting: Its URL or key cannot be used.
+    """
+    return run(_look_at(setting))
+
+
+async def _look_at(setting: EndpointSetting) -> FirstLook:
+    calling = Calling(LOOK_TIMEOUTS, _ignore)
+    try:
+        (endpoint,) = make_endpoints([setting], {}, timeouts=calling.timeouts)
+        async with asyncio.timeout(LOOK_S):
+            return await first_look(endpoint, calling.fetch, calling.send)
+    except TimeoutError:
+        return FirstLook(f"It did not list its models within {LOOK_S:.0f} s.", is_reached=False)
+    finally:
+        await calling.close()
 
 
 class Detected(NamedTuple):

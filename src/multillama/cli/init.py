@@ -4,6 +4,7 @@ A key that stands in a variable is written as its name. Nothing is overwritten u
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,15 @@ _NOTHING: Final = (
     "No endpoint was found: no known key variable is set, and no local runtime answers on its usual"
     " port. Run multillama init without --yes to name one."
 )
+
+
+class Listen(NamedTuple):
+    """How the gateway is started that the file describes."""
+
+    file: str
+    port: int
+    host: str
+    api_key: str | None
 
 
 class Chosen(NamedTuple):
@@ -52,11 +62,9 @@ def _init(*, output: str, port: int, yes: bool, force: bool) -> int:
             host, api_key = "0.0.0.0", secrets.token_urlsafe(KEY_BYTES)  # noqa: S104 - asked for
     if not chosen:
         raise click.ClickException(_NOTHING)
-    counts = _probed(chosen)
-    write_private(path, file_text(chosen, counts, port=port, host=host, api_key=api_key))
-    say(f"Wrote {output}. Next: multillama --config {output}")
-    if api_key is not None:
-        say("Clients need the key that stands in it under listen.")
+    counts, listen = _probed(chosen), Listen(str(path), port, host, api_key)
+    write_private(path, file_text(chosen, counts, listen))
+    say(advice(listen))
     return 0
 
 
@@ -82,25 +90,66 @@ def _asked() -> list[Chosen]:
         url = click.prompt(question, default="", show_default=False, err=True).strip()
         if not url:
             return chosen
-        key = click.prompt(
-            "Its key: env:NAME, file:PATH, the key itself, or empty for none",
-            default="", show_default=False, hide_input=sys.stdin.isatty(), err=True,
-        ).strip()  # fmt: skip
         try:
-            chosen.append(_read(url, key or None))
+            checked_url(Given("The URL", url))
+            if wrong := world().judge("url", url):
+                raise BadSetting(f"The URL cannot be used: {wrong}.")
+            one = _looked_at(Chosen(EndpointSetting(url=url), None))
         except BadSetting as error:
             say(one_line(str(error)))
+            continue
+        if one is not None:
+            chosen.append(one)
 
 
-def _read(url: str, key: str | None) -> Chosen:
-    here = world()
-    checked_url(Given("The URL", url))
-    if wrong := here.judge("url", url):
-        raise BadSetting(f"The URL cannot be used: {wrong}.")
-    secret = None
-    if key is not None:
-        secret = read_secret(Given("The key", key), here.environ, here.read_file)
-    return Chosen(EndpointSetting(url=url, key=secret), key)
+def _looked_at(one: Chosen) -> Chosen | None:
+    """See whether an endpoint is there, and only then ask for its key, if it wants one.
+
+    Returns:
+        It, with a key that was not refused or that is wanted all the same; None to leave it out.
+    """
+    from multillama.app.gateway import look_at
+
+    look = look_at(one.setting)
+    while look.wants_key:
+        say("It is there, and wants a key." if one.key is None else one_line(look.text))
+        key = _asked_key(look.variable)
+        if key is None:
+            return one if click.confirm("Write it without one?", default=False, err=True) else None
+        try:
+            here = world()
+            secret = read_secret(Given("The key", key), here.environ, here.read_file)
+            one = Chosen(EndpointSetting(url=one.setting.url, key=secret), key)
+            look = look_at(one.setting)
+        except BadSetting as error:
+            say(one_line(str(error)))
+    say(one_line(f"Found {look.text}." if look.is_listed else look.text))
+    if look.is_listed or click.confirm("Write it all the same?", default=False, err=True):
+        return one
+    return None
+
+
+def _asked_key(variable: str | None) -> str | None:
+    """Ask for a key; Enter takes the variable in which it stands by custom, if it is set."""
+    named = f"env:{variable}" if variable and os.environ.get(variable, "").strip() else ""
+    key = click.prompt(
+        f"Its key: env:NAME, file:PATH, the key itself, or empty for {named or 'none'}",
+        default=named, show_default=False, hide_input=sys.stdin.isatty(), err=True,
+    ).strip()  # fmt: skip
+    return key or None
+
+
+def advice(listen: Listen) -> str:
+    """Return what to do with the file that was written, ready to be copied."""
+    file, is_open = shlex.quote(listen.file), listen.api_key is not None
+    place = f"http://{'THIS-MACHINE' if is_open else listen.host}:{listen.port}"
+    key = "the api_key in the file" if is_open else "any"
+    return (
+        f"Wrote {listen.file}. Now:\n"
+        f"  multillama doctor --config {file}    # what can each endpoint do?\n"
+        f"  multillama --config {file}           # serve\n"
+        f"Then clients use {place}/v1 (key: {key}); the page is {place}/"
+    )
 
 
 def _probed(chosen: Sequence[Chosen]) -> list[int | None]:
@@ -129,28 +178,25 @@ def key_as_written(key: str | None, environ: Mapping[str, str]) -> str | None:
 def file_text(
     chosen: Sequence[Chosen],
     counts: Sequence[int | None],
-    *,
-    port: int,
-    host: str,
-    api_key: str | None,
+    listen: Listen,
 ) -> str:
     """Return the file, with comments on what else could stand there."""
     lines = [
         "# MultiLlama's configuration. It is read again when it changes.",
         "# Everything that may stand here: multillama config schema",
-        "# Is it well?                     multillama config check",
+        f"# Is it well?                     multillama config check {shlex.quote(listen.file)}",
         "",
         "listen:",
-        f"  port: {port}",
-        f"  host: {_quoted(host)}",
+        f"  port: {listen.port}",
+        f"  host: {_quoted(listen.host)}",
     ]
-    if api_key is not None:
-        lines.append(f"  api_key: {_quoted(api_key)}")
+    if listen.api_key is not None:
+        lines.append(f"  api_key: {_quoted(listen.api_key)}")
     else:
         lines.append("  # api_key: env:TEAM_KEY   # what clients must send")
     lines += ["", "endpoints:"]
     for one, count in zip(chosen, counts, strict=True):
-        models = "did not answer" if count is None else f"{count} models"
+        models = "did not answer" if count is None else f"{count} model{'' if count == 1 else 's'}"
         lines.append(f"  # {one_line(public_url(one.setting.url))}: {models} when this was written")
         lines.append(f"  - url: {_quoted(one.setting.url)}")
         if one.key is not None:

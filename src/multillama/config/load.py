@@ -177,6 +177,8 @@ def _value(
         raise BadSetting(
             f'{given.source} cannot be "{given.text}". Use one of: {", ".join(row.choices)}.'
         )
+    if row.name == "config" and given.text.strip():  # a path may have blanks in it
+        return given.text
     if given.text.split() != [given.text]:
         raise BadSetting(f"{given.source} is empty or has blanks in it. Give one {row.name}.")
     return given.text

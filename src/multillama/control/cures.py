@@ -12,16 +12,16 @@ SHOWN: Final = 200
 """Characters of the endpoint's own words."""
 _REFUSED: Final = frozenset({401, 403})
 _CURES: Final = {
-    401: "check its --key",
+    401: "check its key",
     402: "its account has no credit: top it up, or choose another key",
-    403: "check its --key",
-    404: "it does not serve this path or model: check the path of --url",
+    403: "check its key",
+    404: "it does not serve this path or model: check the path of its URL",
     408: "it took too long: try again, or choose a smaller model",
     429: "a limit of its account is reached: wait, or raise the limit",
     503: "it is not ready: wait until its model is loaded",
 }
-_DNS_CURE: Final = "Check the spelling of the host in --url, and this machine's DNS."
-_TCP_CURE: Final = "Check that the server runs, the port of --url, and any firewall between."
+_DNS_CURE: Final = "Check the spelling of the host in its URL, and this machine's DNS."
+_TCP_CURE: Final = "Check that the server runs, the port of its URL, and any firewall between."
 _TLS_CURES: Final = (
     (
         "self-signed",
@@ -29,8 +29,8 @@ _TLS_CURES: Final = (
     ),
     ("unable to get", "Trust its authority with SSL_CERT_FILE, or let it send the whole chain."),
     ("expired", "Renew its certificate, and check this machine's clock."),
-    ("mismatch", "Use the host name its certificate is for in --url."),
-    ("WRONG_VERSION", "It seems to speak plain HTTP: try http:// in --url."),
+    ("mismatch", "Use the host name its certificate is for in its URL."),
+    ("WRONG_VERSION", "It seems to speak plain HTTP: try http:// in its URL."),
 )
 _TLS_CURE: Final = "Check that https:// is right, and its certificate."
 

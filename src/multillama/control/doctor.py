@@ -214,9 +214,9 @@ class _Examination:
         if self._refusal is not None:
             given = self.endpoint.has_key
             text = (
-                f"The key was refused ({self._refusal}): check its --key."
+                f"The key was refused ({self._refusal}): check its key."
                 if given
-                else f"It wants a key ({self._refusal}): give its --key instead of null."
+                else f"It wants a key ({self._refusal}): give it one (--key, or key in the file)."
             )
             return Check("key", Outcome.FAILED, text)
         if not self.endpoint.has_key:
@@ -225,7 +225,7 @@ class _Examination:
         if self._proved is None:
             return Check("key", Outcome.SKIPPED, "not tried")
         if await self._asks_for_none(*self._proved):
-            text = "one is given, but it asks for none: --key null is enough"
+            text = "one is given, but it asks for none: it can be left out"
             return Check("key", Outcome.OK, text)
         return Check("key", Outcome.OK, "accepted")
 

@@ -50,7 +50,13 @@ class ListingFailed(Exception):
     """There is no list. The text is for people: what happened, and what to do."""
 
     def __init__(
-        self, text: str, *, reached: bool = True, elsewhere: bool = False, lasting: bool = False
+        self,
+        text: str,
+        *,
+        reached: bool = True,
+        elsewhere: bool = False,
+        lasting: bool = False,
+        wants_key: bool = False,
     ) -> None:
         super().__init__(text)
         self.text = text
@@ -60,6 +66,8 @@ class ListingFailed(Exception):
         """The list may be at another path."""
         self.lasting = lasting
         """It will say the same again until someone changes something."""
+        self.wants_key = wants_key
+        """It refused the key, or that there was none."""
 
 
 class _Place(NamedTuple):
@@ -190,15 +198,15 @@ def _refusal(endpoint: Endpoint, path: str, answer: Answer) -> ListingFailed:
     status = answer.status
     if status in (401, 403):
         text = (
-            f"The key was refused ({status}): check its --key."
+            f"The key was refused ({status}): check its key."
             if endpoint.has_key
-            else f"It wants a key ({status}): give its --key instead of null."
+            else f"It wants a key ({status}): give it one (--key, or key in the file)."
         )
-        return ListingFailed(text, lasting=True)
+        return ListingFailed(text, lasting=True, wants_key=True)
     if 300 <= status < 400:
         return ListingFailed(f"It redirects ({status}){_target(answer.headers)}.", lasting=True)
     if status in (404, 405, 501):
-        text = f"It has no list of models at {_shown(path)} ({status}): check the path of --url."
+        text = f"It has no list of models at {_shown(path)} ({status}): check the path of its URL."
         return ListingFailed(text, elsewhere=True, lasting=True)
     if status in (408, 425, 429) or status >= 500:
         return ListingFailed(f"It is not ready to list its models ({status}).")
@@ -216,7 +224,7 @@ def _target(headers: Headers) -> str:
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     if not parts.netloc or not place.isprintable():
         return ""
-    return f" to {place}: give the URL it really has as --url"
+    return f" to {place}: give the URL it really has"
 
 
 def _shown(path: str) -> str:

@@ -268,7 +268,7 @@ class Exchange:
         if head.hops >= MAX_HOPS:
             raise GatewayError(
                 "loop_detected",
-                "The request went in a circle: an endpoint of this gateway leads back to it. Check its --url.",
+                "The request went in a circle: an endpoint of this gateway leads back to it. Check its URL.",
             )
         request.limit_bytes = limit_bytes
         if request.received_bytes > limit_bytes or (request.length or 0) > limit_bytes:

@@ -233,13 +233,11 @@ def _advice(endpoint: EndpointView, *, is_near: bool) -> str:
     if endpoint.state != "down":
         return ""
     if _REFUSED.search(endpoint.last_error or ""):
-        given = (
-            "the key given" if endpoint.key == "given" else "that it needs no key: none was given"
-        )
-        return f"Check {given} with --key for this --url, then start MultiLlama again."
+        check = "Check the key given for it" if endpoint.key == "given" else "Give it a key"
+        return f"{check}: --key, or key in the file. Flags count after a restart, the file at once."
     if is_near:
-        return "Start this server, or check the port in its --url; MultiLlama keeps trying."
-    return "Check its --url and this machine's way to it; MultiLlama keeps trying."
+        return "Start this server, or check the port in its URL; MultiLlama keeps trying."
+    return "Check its URL and this machine's way to it; MultiLlama keeps trying."
 
 
 def _exchange_row(record: Record) -> ExchangeRow:
