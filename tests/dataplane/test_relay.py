@@ -39,6 +39,18 @@ def test_the_endpoints_request_id_keeps_its_name_and_ours_stands_beside():
     assert b"\r\nx-multillama-id: r1\r\n" in scene.client.head
 
 
+@pytest.mark.parametrize(
+    "lines", [b"", b"X-Accel-Buffering: no\r\n", b"x-accel-buffering: yes\r\n"]
+)
+def test_how_a_proxy_buffers_events_is_said_once_and_by_the_endpoint_if_it_says_it(lines):
+    scene = Scene()
+
+    scene.answer(lines + CHUNKED + SSE, b"9\r\ndata: a\n\n\r\n")
+
+    assert scene.client.head.lower().count(b"x-accel-buffering") == 1
+    assert (lines or b"x-accel-buffering: no\r\n") in scene.client.head
+
+
 def test_an_error_of_the_endpoint_passes_untouched():
     scene = Scene()
 

@@ -135,7 +135,8 @@ class Relay:
         self.can_tell = head.has_open_events
         if not self.can_tell:
             self.kept = None
-        head.lines.append(UNBUFFERED)
+        if not head.is_unbuffered:
+            head.lines.append(UNBUFFERED)
 
     def pass_on(self, data: bytes, is_last: bool) -> None:
         """Forwards bytes of the body, maybe none; the answer is complete with `is_last`."""

@@ -38,6 +38,8 @@ _DATE: Final = 7
 """Forwarded, and tells that we need not add one."""
 _CODED: Final = 8
 """Forwarded, and tells that the body is compressed: nothing can be written into it."""
+_UNBUFFERED: Final = 9
+"""Forwarded, and tells that we need not say it: what an nginx in front of us does with events."""
 _DROPPED: Final = frozenset(
     (
         b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
@@ -60,6 +62,7 @@ class AnswerHead:
         "has_request_id",
         "is_coded",
         "is_event_stream",
+        "is_unbuffered",
         "length",
         "lines",
         "status",
@@ -73,6 +76,7 @@ class AnswerHead:
         self.is_coded = False
         self.has_date = False
         self.has_request_id = False
+        self.is_unbuffered = False
         self.lines: list[bytes] = []
         """Header lines for the client as the endpoint sent them, without their CRLF."""
 
@@ -250,6 +254,8 @@ class AnswerReader:
                 head.is_event_stream = True
             elif role == _CODED:
                 head.is_coded = True
+            elif role == _UNBUFFERED:
+                head.is_unbuffered = True
             else:
                 head.has_request_id = True
 
@@ -274,6 +280,8 @@ def _role_of(line: bytes) -> int:
         return _DATE
     if name == b"content-encoding":
         return _CODED
+    if name == b"x-accel-buffering":
+        return _UNBUFFERED
     if name == b"connection":
         return _DROP if value.strip().lower() in (b"keep-alive", b"close") else _NAMING
     if name == b"transfer-encoding":
