@@ -1,6 +1,7 @@
 from multillama.core.policy import QueuePolicy
 from multillama.core.snapshot import Snapshot
-from tests.dataplane.routed import Routed, failing, local
+from multillama.dataplane.places import give_back
+from tests.dataplane.routed import ASK_STREAM, Routed, begun, failing, local, rest, text_of
 from tests.dataplane.stage import OK
 
 
@@ -91,3 +92,38 @@ def test_who_has_failed_is_asked_again_where_nobody_else_is_left():
     stage.pool.transports[-1].protocol.data_received(OK)
 
     assert client.statuses == [200]
+
+
+def cut_and_waiting(*names):
+    """A client whose stream a broke off, and that waits to be continued: all others are full."""
+    a, *others = (*local("a"), *local(*names, max_concurrency=1))
+    stage = Routed(a, *others, queue=QueuePolicy(max_wait_s=60.0), resume=True)
+    client = stage.ask(ASK_STREAM)
+    for other in others:
+        other.state.in_flight += 1  # somebody else's
+    a.state.slots = 0  # it has no place for anybody
+    stage.answered_by("a", begun("one")).lose(ConnectionResetError())
+    return stage, client
+
+
+def test_a_stream_that_waits_to_go_on_leaves_who_is_not_configured_any_more():
+    stage, client = cut_and_waiting("b", "c")
+    a, b, c = stage.endpoints
+
+    stage.serve(c)
+    give_back(c)
+    stage.answered_by("c", rest(" two"))
+
+    assert text_of(client) == "one two"
+    assert not a.state.queue
+    assert not b.state.queue
+
+
+def test_a_stream_that_waits_to_go_on_ends_at_once_when_nobody_is_left_for_it():
+    stage, client = cut_and_waiting("b")
+
+    stage.serve(*local("d"))
+
+    assert b"not configured any more" in client.received
+    assert client.received.endswith(b"0\r\n\r\n")
+    assert stage.records[-1].outcome == "truncated"

@@ -2,12 +2,13 @@ import msgspec
 import pytest
 
 from multillama.core.policy import QueuePolicy
-from multillama.dataplane.places import has_place, limit_of
+from multillama.dataplane.places import give_back, has_place, limit_of
 from tests.core.samples import endpoint
 from tests.dataplane.routed import (
     ASK,
     ASK_STREAM,
     Routed,
+    begun,
     failing,
     head_of,
     local,
@@ -275,6 +276,34 @@ def test_all_waits_of_an_exchange_together_are_bounded():
     stage.loop.advance(2.1)
 
     assert client.error["code"] == "queue_timeout"
+
+
+def test_a_deadline_that_passes_in_the_queue_is_told_as_what_it_is():
+    stage = narrow(deadline_s=2.0)
+    stage.ask()
+    client = stage.ask()
+
+    stage.loop.advance(2.1)
+
+    assert (client.statuses, client.error["code"]) == ([504], "deadline_exceeded")
+    assert "waiting for a place at a" in client.error["message"]
+
+
+def test_the_deadline_of_an_answer_that_has_begun_does_not_end_the_wait_to_go_on():
+    stage = narrow("a", "b", deadline_s=2.0, resume=True)
+    a, b = stage.endpoints
+    client = stage.ask(ASK_STREAM)
+    cut = stage.answered_by("a", begun("one"))
+    a.state.in_flight = b.state.in_flight = 2  # somebody else is quicker
+    stage.loop.advance(3.0)
+    cut.lose(ConnectionResetError())
+
+    stage.loop.advance(1.0)
+    b.state.in_flight = 1
+    give_back(b)
+    stage.answered_by("b", rest(" two"))
+
+    assert text_of(client) == "one two"
 
 
 def test_of_those_who_wait_one_tries_an_endpoint_whose_rest_is_over():

@@ -134,11 +134,12 @@ def _stop(why: str) -> Action:
     return Action(Step.STOP, f"gave up: {why}")
 
 
-def out_of_time(deadline_s: float, endpoint: str) -> GatewayError:
-    """The failure of an exchange whose `deadline_s` has passed while it waited for this endpoint."""
+def out_of_time(deadline_s: float, endpoint: str, *, waits: bool = False) -> GatewayError:
+    """The failure of an exchange whose `deadline_s` has passed at this endpoint, or where it `waits` for a place."""
+    last = "it was waiting for a place at" if waits else "the last one asked was"
     return GatewayError(
         "deadline_exceeded",
-        f"No answer began within the deadline of {deadline_s:g} s; the last one asked was {endpoint}."
+        f"No answer began within the deadline of {deadline_s:g} s; {last} {endpoint}."
         " Raise deadline_s, or look at the endpoints.",
         endpoint=endpoint,
     )

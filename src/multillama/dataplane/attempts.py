@@ -151,12 +151,13 @@ class Attempts:
             if has_place(other.endpoint) and self.blocked(other) is None:
                 return other
         # Not where a breaker keeps us from a free place: nobody would call us there, and nobody else get past us.
-        choice = Choice(self.exchange, targets, self._snapshot)
+        choice, until = Choice(self.exchange, targets, self._snapshot), NEVER
         if targets is self._left:
+            until = self._deadline
             choice = FreeChoice(
                 self.exchange, targets, self._snapshot, planned=self.targets, again=self._again
             )
-        target = await wait_for_place(choice, self._policy.queue, until=self._deadline)
+        target = await wait_for_place(choice, self._policy, until=until)
         target.endpoint.state.in_flight -= 1  # the attempt that begins now counts itself
         if choice.plan is not None:
             self.story.plan = self.plan = choice.plan

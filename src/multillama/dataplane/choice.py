@@ -1,6 +1,6 @@
 """Whom an exchange that waits may go to: also who has recovered meanwhile, and whom a reload has brought."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from multillama.core.operations import Body
 from multillama.core.plan import Plan
@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
 
 
+GONE_S: Final = 5.0
+"""How long one waits where nobody serves its model any more: a server that a reload has brought is still to list it."""
+
+
 class Choice:
-    """The targets of a wait.
+    """The targets of a wait; those whose endpoints a reload takes away are no targets any more.
 
     Args:
         exchange: Who waits.
@@ -25,6 +29,8 @@ class Choice:
     """The newest, if it was planned anew."""
     problem: GatewayError | None = None
     """Why there is nobody to wait for at this moment."""
+    patience_s: float = 0.0
+    """How long it waits all the same."""
 
     def __init__(self, exchange: "Exchange", targets: list[Target], snapshot: Snapshot) -> None:
         self.exchange = exchange
@@ -34,7 +40,19 @@ class Choice:
         """Those for when their breakers let them be tried again."""
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Takes note of the newest snapshot; these targets are kept whatever it has."""
+        """Takes note of the newest snapshot."""
+        if snapshot is not self.snapshot:
+            self.snapshot = snapshot
+            self._keep_there(self.targets)
+            if not self.targets:
+                text = "The endpoints it waited for are not configured any more."
+                self.problem = GatewayError("no_target", text)
+
+    def _keep_there(self, *lists: list[Target]) -> None:
+        """Drops targets whose endpoints are gone."""
+        there = {endpoint.state for endpoint in self.snapshot.endpoints}
+        for targets in lists:
+            targets[:] = [target for target in targets if target.endpoint.state in there]
 
     def settle(self, target: Target) -> None:
         """Takes note that the wait is over, and with whom."""
@@ -55,6 +73,8 @@ class FreeChoice(Choice):
         planned: All of the plan.
         again: Those of them that were tried, and may be again once they have recovered. Changed in place, as `targets`.
     """
+
+    patience_s = GONE_S
 
     def __init__(
         self,
@@ -78,6 +98,7 @@ class FreeChoice(Choice):
         """Plans anew by another snapshot: without who was tried, unless there is nobody else."""
         if snapshot is self.snapshot:
             return
+        self.snapshot = snapshot
         exchange = self.exchange
         is_json = exchange.operation.body is Body.JSON  # of an upload only the model is read
         try:
@@ -91,14 +112,11 @@ class FreeChoice(Choice):
             )
         except GatewayError as error:
             # Its name may be gone, and who was to serve it still there: what runs ends as it was planned.
-            there = {endpoint.state for endpoint in snapshot.endpoints}
-            for targets in (self.targets, self._again):
-                targets[:] = [target for target in targets if target.endpoint.state in there]
+            self._keep_there(self.targets, self._again)
             self.problem = None if self.targets else error
         else:
             self.problem = None
             self._go_over(plan)
-        self.snapshot = snapshot
         self._find_spare()
 
     def settle(self, target: Target) -> None:

@@ -8,8 +8,9 @@ snapshot changes, it looks itself whether there is a better place to be.
 from typing import TYPE_CHECKING, Final
 
 from multillama.core.endpoints_state import EndpointState
-from multillama.core.policy import QueuePolicy
+from multillama.core.policy import Policy, QueuePolicy
 from multillama.core.queue import LOST_FULL, LOST_LATE, WaitQueue, lost
+from multillama.core.retry import out_of_time
 from multillama.core.snapshot import Endpoint, Snapshot, Target
 from multillama.dataplane.choice import Choice
 from multillama.dataplane.timers import Timers
@@ -22,8 +23,6 @@ WAITING: Final = b": waiting for a free endpoint\n\n"
 """A comment, which is legal between the events of every dialect that streams server-sent events."""
 LOOK_S: Final = 1.0
 """How often one that waits looks whether somebody has recovered."""
-GONE_S: Final = 5.0
-"""How long it waits where nobody serves its model any more: a server that a reload has brought is still to list it."""
 SSE_DIALECTS: Final = frozenset(
     ("openai.chat", "openai.completions", "openai.responses", "anthropic.messages")
 )
@@ -135,7 +134,7 @@ class Waiter:
         if self._choice.problem is None:
             self.until = self._limit
         elif self.until == self._limit:
-            self.until = min(self._limit, server.timers.now() + GONE_S)
+            self.until = min(self._limit, server.timers.now() + self._choice.patience_s)
 
     def _enter(self, endpoint: Endpoint) -> list[int]:
         """Joins a queue, once; returns how many are before it there, if it was let in."""
@@ -204,7 +203,7 @@ def on_snapshot(old: Snapshot, timers: Timers) -> None:
                 timers.call_soon(state.on_free)
 
 
-async def wait_for_place(choice: Choice, policy: QueuePolicy, *, until: float) -> Target:
+async def wait_for_place(choice: Choice, policy: Policy, *, until: float) -> Target:
     """Waits until one of the targets has a place for an exchange, and takes it.
 
     The caller takes it back from what is in flight, and starts an attempt there in the same turn.
@@ -215,15 +214,16 @@ async def wait_for_place(choice: Choice, policy: QueuePolicy, *, until: float) -
         until: The exchange's deadline, on the loop's clock.
 
     Raises:
-        GatewayError: `queue_full`, `queue_timeout`, or why there is nothing to wait for any more.
+        GatewayError: `queue_full`, `queue_timeout`, `deadline_exceeded`, or why there is nothing to wait for any more.
     """
-    exchange = choice.exchange
+    exchange, queue = choice.exchange, policy.queue
+    timers = exchange.server.timers
     # All waits of an exchange together: one that was in vain does not begin it anew.
-    left_s = policy.max_wait_s - exchange.story.queue_s
-    waiter = Waiter(choice, policy, min(until, exchange.server.timers.now() + left_s))
+    left_s = queue.max_wait_s - exchange.story.queue_s
+    waiter = Waiter(choice, queue, min(until, timers.now() + left_s))
     try:
         waiter.look()
-        await _wait(exchange, waiter, policy)
+        await _wait(exchange, waiter, queue)
     except BaseException:
         waiter.leave()
         if waiter.granted is not None:
@@ -231,6 +231,9 @@ async def wait_for_place(choice: Choice, policy: QueuePolicy, *, until: float) -
         raise
     if waiter.granted is None:
         waiter.leave()
+        if timers.now() >= until and choice.problem is None:
+            name = choice.targets[0].endpoint.name
+            raise out_of_time(policy.deadline_s or 0.0, name, waits=True)
         raise waiter.error()
     choice.settle(waiter.granted)
     return waiter.granted
