@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from multillama.control.lister import Answer
 from multillama.control.warmth import LEARNING_S, LONGEST_S, PERIOD_S, SILENT_S, SKIPS, Prober
+from multillama.core.learning import FORGET_S, LEAST_AHEAD
 from multillama.core.snapshot import Endpoint, Route, Snapshot, Target
 from multillama.errors import GatewayError
 from multillama.providers.catalog import BY_NAME
@@ -25,6 +27,11 @@ from tests.control.scripted import (
 OLLAMA, BOX = "http://localhost:11434", "http://box:8080"
 PS = {"models": [{"name": "m:latest"}]}
 SLOTS = [{"id": 0, "is_processing": True}, {"id": 1, "is_processing": False}]
+
+
+def metrics(*, running: int, waiting: int) -> Answer:
+    text = f"vllm:num_requests_running {running}.0\nvllm:num_requests_waiting {waiting}.0\n"
+    return as_json(0)._replace(body=text.encode())
 
 
 class World:
@@ -158,7 +165,92 @@ async def test_vllm_tells_how_much_runs_and_waits(world: World) -> None:
 
     await world.start()
 
-    assert told(vllm) == (frozenset({"m"}), None, 5)
+    assert told(vllm) == (frozenset({"m"}), 3 + LEAST_AHEAD, 5)
+    assert vllm.state.is_limit_learnt
+
+
+async def test_what_was_learnt_is_looked_at_again_whatever_our_own_traffic(world: World) -> None:
+    url = "http://gpu:8000"
+    vllm = listed(url, "vllm")
+    world.servers.replies[f"{url}/metrics"] = metrics(running=3, waiting=2)
+    world.serve(vllm, listed(OLLAMA))
+    await world.start()
+    limits = [vllm.state.slots]
+
+    for running, waiting in [(8, 1), (2, 0)]:
+        world.servers.replies[f"{url}/metrics"] = metrics(running=running, waiting=waiting)
+        vllm.state.requests += 1
+        await world.time.advance(PERIOD_S)
+        limits.append(vllm.state.slots)
+    await world.time.advance(FORGET_S)
+
+    assert limits == [5, 10, 10]
+    assert vllm.state.slots is None
+
+
+async def test_sglang_tells_how_many_it_admits_and_is_asked_that_once(world: World) -> None:
+    url = "http://localhost:30000"
+    sglang = listed(url)
+    world.servers.replies |= {
+        f"{url}/get_server_info": as_json(
+            {"internal_states": [{"effective_max_running_requests_per_dp": 48}] * 2}
+        ),
+        f"{url}/v1/models": listing("m"),
+    }
+    world.serve(sglang)
+
+    await world.start()
+    await world.time.advance(2 * PERIOD_S)
+
+    assert told(sglang) == (frozenset({"m"}), 96, None)
+    assert not sglang.state.is_limit_learnt
+    assert (world.count(f"{url}/get_server_info"), world.count(f"{url}/v1/models")) == (1, 3)
+
+
+async def test_one_that_has_failed_is_asked_for_its_settings_again(world: World) -> None:
+    url = "http://localhost:30000"
+    info = {"internal_states": [{"effective_max_running_requests_per_dp": 8}]}
+    world.servers.replies |= {
+        f"{url}/get_server_info": as_json(info),
+        f"{url}/v1/models": listing("m"),
+    }
+    world.serve(listed(url))
+    await world.start()
+
+    world.servers.replies[f"{url}/v1/models"] = status(500)
+    await world.time.advance(PERIOD_S)
+    world.servers.replies[f"{url}/v1/models"] = listing("m")
+    await world.time.advance(LONGEST_S)
+
+    assert world.count(f"{url}/get_server_info") > 1
+
+
+async def test_a_full_queue_of_ollama_is_forgotten_where_it_tells_nothing_else(
+    world: World,
+) -> None:
+    ollama = listed(OLLAMA)
+    world.servers.replies[f"{OLLAMA}/v1/models"] = listing("m")
+    world.serve(ollama, shared=False)
+    await world.start()
+
+    ollama.state.in_flight = 9
+    ollama.state.on_refused()
+    before = ollama.state.slots
+    await world.time.advance(2 * SILENT_S)
+
+    assert (before, ollama.state.slots) == (9, None)
+
+
+async def test_an_endpoint_that_nobody_looks_at_learns_nothing(world: World) -> None:
+    ollama = listed(OLLAMA)
+    world.serve(ollama)
+    ollama.state.in_flight = 9
+    ollama.state.on_refused()
+    before = ollama.state.slots
+
+    world.serve(msgspec.structs.replace(ollama, is_local=False))
+
+    assert (before, ollama.state.slots) == (9, None)
 
 
 async def test_a_base_path_stands_before_the_probes(world: World) -> None:

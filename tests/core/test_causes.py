@@ -9,6 +9,7 @@ from multillama.core.causes import (
     cause_of_first_event,
     cause_of_status,
     is_keep_alive,
+    is_queue_full,
 )
 from multillama.core.policy import BreakerPolicy
 from multillama.errors import FAILURES, GatewayError, Origin
@@ -148,6 +149,20 @@ def test_a_404_is_the_models_the_paths_or_the_clients(body, cause):
 )
 def test_one_users_words_do_not_take_an_endpoint_out(body, cause):
     assert cause_of_status(403, body) == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_full"),
+    [
+        (503, b'{"error":"server busy, please try again.  maximum pending requests exceeded"}', True),
+        (503, b'{"error":{"message":"server busy, please try again.  maximum pending requests '
+              b'exceeded","type":"api_error","param":null,"code":null}}', True),
+        (503, b'{"error":{"message":"Loading model"}}', False),
+        (500, b'{"error":"maximum pending requests exceeded"}', False),
+    ],
+)  # fmt: skip
+def test_ollama_says_that_its_queue_is_full(status, body, is_full):
+    assert is_queue_full(cause_of_status(status, body), body) is is_full
 
 
 def test_only_the_beginning_of_a_body_is_searched():

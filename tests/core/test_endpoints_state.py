@@ -2,6 +2,7 @@ import pytest
 
 from multillama.core.breaker import News
 from multillama.core.endpoints_state import SMOOTHING, EndpointState
+from multillama.core.learning import LearntLimit
 from multillama.core.policy import BreakerPolicy
 
 
@@ -126,6 +127,62 @@ def test_who_waits_is_told_when_there_are_more_places():
         state.on_probe(loaded=None, slots=slots, busy=None, at=1.0)
 
     assert told == [4]
+
+
+def learning() -> EndpointState:
+    state = EndpointState("here")
+    state.learnt = LearntLimit()
+    return state
+
+
+def test_what_it_has_told_goes_before_what_was_learnt():
+    state = learning()
+    state.on_look(0.0, running=4, is_short=True)
+    learnt, is_learnt = state.slots, state.is_limit_learnt
+
+    state.on_probe(loaded=None, slots=4, busy=None, at=1.0)
+
+    assert (learnt, is_learnt) == (6, True)
+    assert (state.slots, state.is_limit_learnt) == (4, False)
+
+
+def test_what_it_has_told_may_be_taken_back():
+    state = learning()
+    state.on_probe(loaded=None, slots=4, busy=None, at=1.0)
+
+    state.on_probe(loaded=None, slots=0, busy=None, at=2.0)
+
+    assert state.slots is None
+
+
+def test_who_waits_is_told_when_a_learnt_limit_falls():
+    state = learning()
+    state.on_look(0.0, running=4, is_short=True)
+    told = []
+    state.on_free = lambda: told.append(state.slots)
+
+    state.forget_limit()
+
+    assert told == [None]
+
+
+def test_a_refusal_makes_what_it_has_of_ours_the_limit():
+    state = learning()
+    state.in_flight = 9
+
+    state.on_refused()
+
+    assert (state.slots, state.is_limit_learnt) == (9, True)
+
+
+def test_nothing_is_learnt_where_nobody_could_forget_it():
+    state = EndpointState("here")
+    state.in_flight = 9
+
+    state.on_refused()
+    state.on_look(0.0, running=4, is_short=True)
+
+    assert state.slots is None
 
 
 def test_a_breaker_is_asked_where_there_is_one():

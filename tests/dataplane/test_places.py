@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 
+from multillama.core.learning import LEAST_AHEAD, LearntLimit
 from multillama.core.policy import QueuePolicy
 from multillama.dataplane.places import give_back, has_place, limit_of
 from tests.core.samples import endpoint
@@ -224,6 +225,80 @@ def test_the_places_that_an_endpoint_tells_of_are_given_away_at_once():
     stage.endpoints[0].state.on_probe(loaded=None, slots=3, busy=1, at=0.0)
 
     assert stage.asked == ["a"] * 3
+
+
+# a limit that nobody has told
+
+
+def surmised(limit, **policy):
+    """An endpoint of which this limit was learnt."""
+    stage = Routed(*local("a"), **policy)
+    state = stage.endpoints[0].state
+    state.learnt = LearntLimit()
+    state.on_look(0.0, running=limit - LEAST_AHEAD, is_short=True)
+    return stage
+
+
+def test_a_learnt_limit_makes_a_queue():
+    stage = surmised(3)
+
+    for _ in range(4):
+        stage.ask()
+
+    assert stage.asked == ["a"] * 3
+    assert len(stage.endpoints[0].state.queue) == 1
+
+
+def test_who_has_waited_in_vain_for_a_learnt_limit_is_sent_and_not_refused():
+    stage = surmised(3, queue=QueuePolicy(max_wait_s=1.0))
+    for _ in range(4):
+        stage.ask()
+
+    stage.loop.advance(1.2)
+
+    assert stage.asked == ["a"] * 4
+    assert not stage.endpoints[0].state.queue
+
+
+def test_who_finds_the_queue_of_a_learnt_limit_full_is_sent_at_once():
+    stage = surmised(3, queue=QueuePolicy(max_waiting=1))
+
+    for _ in range(5):
+        stage.ask()
+
+    assert stage.asked == ["a"] * 4
+
+
+def test_who_is_out_of_time_is_not_sent_for_all_that():
+    stage = surmised(3, deadline_s=1.0)
+    for _ in range(3):
+        stage.ask()
+    client = stage.ask()
+
+    stage.loop.advance(1.2)
+
+    assert (client.statuses, stage.asked) == ([504], ["a"] * 3)
+
+
+def test_a_configured_limit_is_kept_whatever_was_learnt():
+    stage = surmised(3, queue=QueuePolicy(max_wait_s=1.0))
+    stage.serve(again(stage.endpoints[0], max_concurrency=1), queue=QueuePolicy(max_wait_s=1.0))
+    stage.ask()
+    client = stage.ask()
+
+    stage.loop.advance(1.2)
+
+    assert (client.error["code"], stage.asked) == ("queue_timeout", ["a"])
+
+
+def test_those_who_wait_are_let_go_when_the_server_has_run_dry():
+    stage = surmised(3)
+    for _ in range(6):
+        stage.ask()
+
+    stage.endpoints[0].state.on_look(5.0, running=3, is_short=False)
+
+    assert stage.asked == ["a"] * 6
 
 
 # elsewhere

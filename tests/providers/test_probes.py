@@ -32,6 +32,34 @@ LM_STUDIO = {
         {"type": "embedding", "key": "nomic", "loaded_instances": []},
     ]
 }
+SGLANG_INFO = {
+    "model_path": "qwen/qwen2.5-0.5b-instruct",
+    "max_running_requests": None,
+    "internal_states": [
+        {"last_gen_throughput": 129.3, "effective_max_running_requests_per_dp": 52},
+        {"last_gen_throughput": 0.0, "effective_max_running_requests_per_dp": 52},
+    ],
+    "version": "0.5.18",
+}
+SGLANG_METRICS = """\
+# HELP sglang:num_running_reqs The number of running requests.
+# TYPE sglang:num_running_reqs gauge
+sglang:num_running_reqs{engine_type="unified",model_name="a/b",pp_rank="0",tp_rank="0"} 4.0
+sglang:num_running_reqs{engine_type="unified",model_name="a/b",pp_rank="0",tp_rank="1"} 4.0
+sglang:num_running_reqs{model_name="a/b",pp_rank="0",priority="1",tp_rank="0"} 3.0
+sglang:num_queue_reqs{model_name="a/b",pp_rank="0",priority="",tp_rank="0"} 2.0
+sglang:num_queue_reqs{model_name="a/b",pp_rank="0",priority="1",tp_rank="0"} 2.0
+sglang:num_grammar_queue_reqs{model_name="a/b",pp_rank="0",tp_rank="0"} 7.0
+"""
+
+
+def lm_studio(*parallel: int | None) -> object:
+    """Its list with one model, and an instance of it for each of these limits."""
+    configs = [{"context_length": 8192, "parallel": limit} for limit in parallel]
+    instances = [{"id": f"a:{at}", "config": config} for at, config in enumerate(configs, 1)]
+    return {"models": [{"type": "llm", "key": "a", "loaded_instances": instances}]}
+
+
 LM_STUDIO_V0 = {
     "object": "list",
     "data": [
@@ -76,12 +104,27 @@ def probe(provider: str, path: str) -> Probe:
             "lm-studio",
             "/api/v1/models",
             LM_STUDIO,
-            Warmth(loaded=frozenset({"google/gemma-3-12b", "gemma"})),
+            Warmth(loaded=frozenset({"google/gemma-3-12b", "gemma"}), slots=0),
         ),
+        ("lm-studio", "/api/v1/models", lm_studio(4), Warmth(frozenset({"a", "a:1"}), slots=4)),
+        (
+            "lm-studio",
+            "/api/v1/models",
+            lm_studio(4, 2),
+            Warmth(frozenset({"a", "a:1", "a:2"}), slots=6),
+        ),
+        (
+            "lm-studio",
+            "/api/v1/models",
+            lm_studio(4, None),
+            Warmth(frozenset({"a", "a:1", "a:2"}), slots=0),
+        ),
+        ("lm-studio", "/api/v1/models", lm_studio(), Warmth(frozenset(), slots=0)),
         ("lm-studio", "/api/v0/models", LM_STUDIO_V0, Warmth(loaded=frozenset({"gemma"}))),
         ("llama.cpp", "/slots", LLAMA_SLOTS, Warmth(slots=2, busy=1)),
         ("llama.cpp", "/props", {"total_slots": 4, "chat_template": ""}, Warmth(slots=4)),
         ("llama.cpp", "/v1/models", LLAMA_ROUTER, Warmth(loaded=frozenset({"a"}))),
+        ("sglang", "/get_server_info", SGLANG_INFO, Warmth(slots=104)),
         ("vllm", "/v1/models", {"data": [{"id": "a/b"}]}, Warmth(loaded=frozenset({"a/b"}))),
     ],
 )
@@ -92,7 +135,58 @@ def test_an_answer_tells_what_is_loaded_and_what_is_free(
 
 
 def test_metrics_count_what_runs_and_waits_over_all_engines() -> None:
-    assert probe("vllm", "/metrics").read(VLLM_METRICS.encode()) == Warmth(busy=6)
+    told = probe("vllm", "/metrics").read(VLLM_METRICS.encode())
+
+    assert (told.busy, told.running) == (6, 4)
+
+
+def test_what_is_counted_twice_in_metrics_is_read_once() -> None:
+    told = probe("sglang", "/metrics").read(SGLANG_METRICS.encode())
+
+    assert told == Warmth(busy=6, running=4, is_short=True)
+
+
+def vllm(running: list[int], waiting: list[int], *more: str) -> Warmth:
+    lines = [
+        f'vllm:num_requests_{name}{{engine="{engine}",model_name="a/b"}} {count}.0'
+        for name, counts in (("running", running), ("waiting", waiting))
+        for engine, count in enumerate(counts)
+    ]
+    return probe("vllm", "/metrics").read("\n".join([*lines, *more, ""]).encode())
+
+
+def because(reason: str, count: int) -> str:
+    return f'vllm:num_requests_waiting_by_reason{{engine="0",reason="{reason}"}} {count}.0'
+
+
+@pytest.mark.parametrize(
+    ("told", "is_short"),
+    [
+        (vllm([3], [1]), True),
+        (vllm([3], [0]), False),
+        (vllm([3, 3], [1, 1]), True),
+        # the next request may go to the second engine
+        (vllm([3, 1], [4, 0]), False),
+        (vllm([3], []), None),
+        # what waits for an adapter or for a remote cache waits for no place
+        (vllm([3], [2], because("capacity", 0), because("deferred", 2)), False),
+        (vllm([3], [2], because("capacity", 1), because("deferred", 1)), True),
+        (vllm([3], [2], 'vllm:lora_requests_info{max_lora="1"} 1.0'), None),
+        (vllm([3], [2], "vllm:lora_requests_info 1.0", because("capacity", 2)), True),
+    ],
+)
+def test_a_server_is_short_of_room_where_something_waits_for_it_at_every_engine(
+    told: Warmth, is_short: bool | None
+) -> None:
+    assert told.is_short is is_short
+
+
+@pytest.mark.parametrize("limits", [[], [0], [8, 0]])
+def test_a_scheduler_without_a_limit_makes_none(limits: list[int]) -> None:
+    states = [{"effective_max_running_requests_per_dp": limit} for limit in limits]
+    body = json.dumps({"internal_states": states}).encode()
+
+    assert probe("sglang", "/get_server_info").read(body) == UNKNOWN
 
 
 @pytest.mark.parametrize("number", ["NaN", "+Inf", "1e999", "x", ""])

@@ -13,6 +13,7 @@ from multillama.control.discovery import Clock
 from multillama.control.endpoints import base_path
 from multillama.control.lister import HEADERS, Answer, Fetch, with_query
 from multillama.core.endpoints_state import EndpointState
+from multillama.core.learning import LearntLimit
 from multillama.core.snapshot import Endpoint, Snapshot
 from multillama.errors import GatewayError
 from multillama.providers.probes import NOT_READY, PROBES, UNKNOWN, Probe, Warmth
@@ -59,6 +60,8 @@ class _Probed:
         self.is_busy = False
         self.silent: set[Probe] = set()
         """Probes that tell nothing here."""
+        self.settled: set[Probe] = set()
+        """Probes that need not be asked again."""
 
     def is_due(self, now: float) -> bool:
         """Tell whether the wait after the last round is over."""
@@ -73,6 +76,8 @@ class _Probed:
     def may_skip(self) -> bool:
         """Tell whether our own traffic has told enough since the last look."""
         state = self.endpoint.state
+        if state.is_limit_learnt:  # our traffic does not tell whether it still holds
+            return False
         is_fresh = state.requests > self.requests and state.probed_at is not None
         self.requests = state.requests
         self.skips = self.skips + 1 if is_fresh and self.skips < SKIPS else 0
@@ -108,8 +113,12 @@ class Prober:
                 if probed is None or probed.endpoint.provider != endpoint.provider:
                     probed = _Probed(endpoint)
                 probed.endpoint = endpoint
+                if endpoint.state.learnt is None:
+                    endpoint.state.learnt = LearntLimit()
                 probed.has_choice = endpoint.name in shared
                 self._probed[endpoint.name] = probed
+            else:
+                endpoint.state.forget_limit()
 
     async def _run(self, tasks: Tasks) -> None:
         while True:
@@ -127,20 +136,23 @@ class Prober:
         try:
             async with self._at_once, asyncio.timeout(ROUND_S):
                 warmth = await self._asked(probed)
-            probed.failures, probed.wait_s = 0, SILENT_S if warmth == UNKNOWN else None
+            tells = warmth != UNKNOWN or probed.endpoint.state.is_limit_learnt
+            probed.failures, probed.wait_s = 0, None if tells else SILENT_S
         except (_Failed, GatewayError, TimeoutError):
             warmth = UNKNOWN
             probed.failures += 1
             probed.wait_s = min(PERIOD_S * 2**probed.failures, LONGEST_S)
             probed.silent.clear()  # it may come back as another version
+            probed.settled.clear()
         finally:
             probed.is_busy = False
         self._tell(probed.endpoint.state, warmth)
 
     def _tell(self, state: EndpointState, warmth: Warmth) -> None:
         known = (state.loaded, state.slots, state.busy_slots)
-        loaded, slots, busy = warmth
-        state.on_probe(loaded=loaded, slots=slots, busy=busy, at=self._clock.now())
+        now = self._clock.now()
+        state.on_probe(loaded=warmth.loaded, slots=warmth.slots, busy=warmth.busy, at=now)
+        state.on_look(now, running=warmth.running, is_short=warmth.is_short)
         if known != (state.loaded, state.slots, state.busy_slots):
             self._on_news()
 
@@ -150,7 +162,9 @@ class Prober:
             probed.silent.clear()
         root = base_path(probed.endpoint).rpartition("/")[0]
         for probe in PROBES[probed.endpoint.provider]:
-            if probe in probed.silent or (probe.instead and last != UNKNOWN):
+            if probe in probed.silent or probe in probed.settled:
+                continue
+            if probe.instead and last != UNKNOWN:
                 continue
             answer = await self._fetch(
                 probed.endpoint, with_query(root + probe.path, probed.endpoint), HEADERS
@@ -158,6 +172,8 @@ class Prober:
             last = _read(probe, answer)
             if last == UNKNOWN:
                 probed.silent.add(probe)
+            elif probe.once and last is not NOT_READY:
+                probed.settled.add(probe)
             told = _joined(told, last)
             if last is NOT_READY:
                 break
@@ -175,8 +191,6 @@ def _read(probe: Probe, answer: Answer) -> Warmth:
 
 
 def _joined(one: Warmth, other: Warmth) -> Warmth:
-    return Warmth(
-        loaded=other.loaded if one.loaded is None else one.loaded,
-        slots=other.slots if one.slots is None else one.slots,
-        busy=other.busy if one.busy is None else one.busy,
-    )
+    """Puts two answers together; the first one that tells a thing counts."""
+    told = {name: value for name, value in one._asdict().items() if value is not None}
+    return other._replace(**told)

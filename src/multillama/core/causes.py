@@ -155,6 +155,7 @@ _QUOTA: Final = re.compile(
 )
 _MODEL: Final = re.compile(rb"\bmodels?\b|model_not_found|DeploymentNotFound", re.I)
 _FLAGGED: Final = re.compile(rb"flagged|moderation|content_policy|content policy", re.I)
+_QUEUE_FULL: Final = re.compile(rb"maximum pending requests exceeded")
 _NO_PATH: Final = re.compile(
     rb'\s*$|\s*(404 page not found|Not Found|<)|.*"(File Not Found|Not Found)"', re.I | re.S
 )
@@ -196,6 +197,14 @@ def _cause_of_403(body: bytes) -> str | None:
     if _FLAGGED.search(body):
         return None  # one user's words must not take the endpoint from all others
     return "model_gone" if _MODEL.search(body) else "key"
+
+
+def is_queue_full(cause: str, body: bytes) -> bool:
+    """Says whether a failure is Ollama's word that its queue (`OLLAMA_MAX_QUEUE`) is full.
+
+    Source: Ollama's `server/sched.go` (`ErrMaxQueue`), which is answered with 503.
+    """
+    return cause == "unavailable" and _QUEUE_FULL.search(body[:SEEN_BYTES]) is not None
 
 
 def is_keep_alive(event: bytes) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from multillama.core.breaker import Breaker
 from multillama.core.hedge import FirstBytes
+from multillama.core.learning import LearntLimit
 from multillama.core.queue import WaitQueue
 
 TROUBLE = {
@@ -28,6 +29,7 @@ class EndpointState:
         "name", "is_up", "in_flight", "first_byte_ms", "requests", "failures", "tokens",
         "models", "last_error", "last_error_at", "listed_at", "listing_ms", "breaker", "queue",
         "on_free", "first_bytes", "slots", "loaded", "busy_slots", "others", "probed_at",
+        "told_slots", "learnt",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -52,7 +54,11 @@ class EndpointState:
         """When its models were last listed with success, seconds since 1970."""
         self.listing_ms: float | None = None
         self.slots: int | None = None
-        """How many exchanges it serves at one time, as it has told; None where it does not say."""
+        """How many exchanges it serves at one time, as it has told or as was learnt; None where nobody knows."""
+        self.told_slots: int | None = None
+        """What of that it has told itself."""
+        self.learnt: LearntLimit | None = None
+        """None where nobody looks at it, who could forget what was learnt."""
         self.loaded: frozenset[str] | None = None
         """Its own names of the models it holds in memory; None where it does not say."""
         self.busy_slots: int | None = None
@@ -118,6 +124,34 @@ class EndpointState:
         self.loaded, self.busy_slots, self.probed_at = loaded, busy, at
         self.others = max(0, (busy or 0) - self.in_flight)
         if slots is not None:  # a setting of its start: silence does not take it back
-            self.slots = slots
-            if self.on_free is not None:
-                self.on_free()
+            self.told_slots = slots or None
+            self._limit()
+
+    @property
+    def is_limit_learnt(self) -> bool:
+        """True if how much it takes is only surmised."""
+        return self.told_slots is None and self.learnt is not None and self.learnt.limit is not None
+
+    def on_look(self, at: float, *, running: int | None, is_short: bool | None) -> None:
+        """Takes note of how it copes with its work; see `LearntLimit.on_look`."""
+        if self.learnt is not None:
+            self.learnt.on_look(at, running=running, is_short=is_short, holds_back=bool(self.queue))
+            self._limit()
+
+    def on_refused(self) -> None:
+        """Takes note that it has refused an exchange, not counted in flight any more, as its queue is full."""
+        if self.learnt is not None:
+            self.learnt.on_refused(self.in_flight)
+            self._limit()
+
+    def forget_limit(self) -> None:
+        """Ends learning: nobody looks at it any more."""
+        self.learnt = None
+        self._limit()
+
+    def _limit(self) -> None:
+        before, self.slots = self.slots, self.told_slots
+        if self.slots is None and self.learnt is not None:
+            self.slots = self.learnt.limit
+        if self.slots != before and self.on_free is not None:
+            self.on_free()

@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from multillama.core.breaker import News
-from multillama.core.causes import CAUSES
+from multillama.core.causes import CAUSES, is_queue_full
 from multillama.core.hedge import FirstBytes, hedge_after_s
 from multillama.core.plan import Plan
 from multillama.core.policy import Policy
@@ -58,6 +58,8 @@ def on_failure(
 ) -> None:
     """Takes note of a failure, for the plans to come."""
     server, target = exchange.server, attempt.target
+    if is_queue_full(cause, attempt.held):
+        target.endpoint.state.on_refused()
     target.endpoint.state.need_breaker().on_failure(
         News(target.model, attempt.begun_at, server.now()),
         cause,

@@ -150,6 +150,22 @@ class Waiter:
         self._waits.add(state)
         return [position]
 
+    def go_anyway(self, until: float) -> None:
+        """Takes what would have been its place if nobody had learnt a limit: that may hold it back, and no more.
+
+        Args:
+            until: When the exchange itself is out of time.
+        """
+        choice = self._choice
+        if choice.problem is not None or self._exchange.server.timers.now() >= until:
+            return
+        for target in choice.targets:
+            endpoint = target.endpoint
+            is_surmised = endpoint.max_concurrency is None and endpoint.state.is_limit_learnt
+            if is_surmised and not choice.is_blocked(target):
+                self._take(target)
+                return
+
     def error(self) -> GatewayError:
         """Returns why it got no place."""
         if self._choice.problem is not None:
@@ -231,6 +247,8 @@ async def wait_for_place(choice: Choice, policy: Policy, *, until: float) -> Tar
         raise
     if waiter.granted is None:
         waiter.leave()
+        waiter.go_anyway(until)
+    if waiter.granted is None:
         if timers.now() >= until and choice.problem is None:
             name = choice.targets[0].endpoint.name
             raise out_of_time(policy.deadline_s or 0.0, name, waits=True)
