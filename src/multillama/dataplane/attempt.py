@@ -19,7 +19,7 @@ from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.relay import Relay
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
-from multillama.wire.answers import AnswerHead
+from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.events import BLANK_LINES, WholeEvents
 
 HELD_BYTES: Final = 64 * 1024

@@ -10,7 +10,7 @@ from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.dataplane.pool import Connecting, Origin, Pool
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
-from multillama.wire.answers import AnswerHead
+from multillama.wire.answer_memo import AnswerHead
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 """The largest known list of models, OpenRouter's, is under 2 MB."""

@@ -15,6 +15,7 @@ from multillama.dataplane.timers import NEVER, Timers
 from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
 from multillama.tasks import Tasks
+from multillama.wire.answer_memo import AnswerMemo
 
 OnConnected = Callable[[Upstream], None]
 OnFailed = Callable[[GatewayError], None]
@@ -28,7 +29,7 @@ BUFFER_BYTES: Final = 256 * 1024
 class Origin:
     """Scheme, host and port of an endpoint, and the idle connections to it."""
 
-    __slots__ = ("_idle", "answer_lines", "open", "outbox", "timeouts", "timers")
+    __slots__ = ("_idle", "answer_lines", "answer_memo", "open", "outbox", "timeouts", "timers")
 
     def __init__(self, timers: Timers, timeouts: Timeouts, outbox: Outbox | None = None) -> None:
         """Takes the outbox that it shares with others: what leaves in one turn leaves together."""
@@ -38,6 +39,7 @@ class Origin:
         self._idle: dict[Upstream, None] = {}
         self.answer_lines: dict[bytes, int] = {}
         """Header lines of its answers, and what is done with each; see `AnswerReader`."""
+        self.answer_memo = AnswerMemo()
         self.open: set[Upstream] = set()
 
     def take(self) -> Upstream | None:

@@ -11,7 +11,8 @@ from typing import Final, Protocol
 from multillama.core.refusal import error_event
 from multillama.core.resume import KEPT_BYTES
 from multillama.errors import GatewayError
-from multillama.wire.answers import AnswerHead, status_line
+from multillama.wire.answer_memo import AnswerHead
+from multillama.wire.answers import status_line
 
 EDGE_BYTES: Final = 2048
 """How much of an answer's beginning and end is kept, to read its usage."""

@@ -18,7 +18,7 @@ from multillama.dataplane.relay import Relay
 from multillama.dataplane.request import Request
 from multillama.dataplane.serving import serve_plan
 from multillama.errors import GatewayError
-from multillama.wire.answers import AnswerHead
+from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.heads import Head
 
 MAX_BODY_BYTES: Final = 1024 * 1024

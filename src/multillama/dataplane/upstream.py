@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
-from multillama.wire.answers import AnswerHead, AnswerReader
+from multillama.wire.answer_memo import AnswerHead
+from multillama.wire.answers import AnswerReader
 
 if TYPE_CHECKING:
     from multillama.dataplane.pool import Origin
@@ -49,7 +50,7 @@ class Upstream(asyncio.Protocol):
     def __init__(self, origin: "Origin") -> None:
         self._origin = origin
         self._timers = origin.timers
-        self._reader = AnswerReader(origin.answer_lines)
+        self._reader = AnswerReader(origin.answer_lines, origin.answer_memo)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when connected
         self.watched = NEVER
         self.deadline = NEVER

@@ -13,6 +13,7 @@ from typing import Final
 import httptools
 
 from multillama.errors import GatewayError
+from multillama.wire.answer_memo import AnswerHead, AnswerMemo
 
 MAX_HEAD_BYTES: Final = 256 * 1024
 MAX_FIELDS: Final = 500
@@ -53,62 +54,23 @@ MAX_KNOWN: Final = 128
 LONGEST_KNOWN: Final = 256
 
 
-class AnswerHead:
-    """The facts of one answer's head."""
-
-    __slots__ = (
-        "chunked",
-        "has_date",
-        "has_request_id",
-        "is_coded",
-        "is_event_stream",
-        "is_unbuffered",
-        "length",
-        "lines",
-        "status",
-    )
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-        self.length: int | None = None
-        self.chunked = False
-        self.is_event_stream = False
-        self.is_coded = False
-        self.has_date = False
-        self.has_request_id = False
-        self.is_unbuffered = False
-        self.lines: list[bytes] = []
-        """Header lines for the client as the endpoint sent them, without their CRLF."""
-
-    @property
-    def has_open_events(self) -> bool:
-        """True for a stream of events that can be read on the way, and ended by an event of ours."""
-        return self.is_event_stream and self.length is None and not self.is_coded
-
-    @property
-    def may_have_body(self) -> bool:
-        return self.status not in (204, 304)
-
-    @property
-    def ends_with_connection(self) -> bool:
-        """True when only the end of the connection ends the body (RFC 9112 §6.3, rule 8)."""
-        return self.length is None and not self.chunked and self.may_have_body
-
-
 class AnswerReader:
     """Reads the answers of one connection, one after another."""
 
     __slots__ = (
-        "_head_bytes", "_interim", "_known", "_naming", "_parser", "_partial", "has_begun", "has_extra", "head",
-        "is_complete", "may_stay", "on_body", "parts",
+        "_head_bytes", "_interim", "_known", "_memo", "_naming", "_parser", "_partial", "has_begun", "has_extra",
+        "head", "is_complete", "may_stay", "on_body", "parts",
     )  # fmt: skip
 
-    def __init__(self, known: dict[bytes, int] | None = None) -> None:
-        """Takes the header lines that are known already; all connections to one endpoint may share them.
+    def __init__(
+        self, known: dict[bytes, int] | None = None, memo: AnswerMemo | None = None
+    ) -> None:
+        """Takes the header lines and the last head that are known already; all connections to one endpoint share them.
 
         An endpoint repeats most lines in every answer, and what is done with a line depends on nothing else.
         """
         self._known = {} if known is None else known
+        self._memo = memo or AnswerMemo()
         self.parts: list[bytes] = []
         """Body bytes, unframed, that nobody has taken yet. Empty it in place."""
         self.on_body = self.parts.append
@@ -145,13 +107,9 @@ class AnswerReader:
         """
         try:
             if self.head is None:
-                data = self._collect_head(data)
-                # An interim answer: each is read alone, because the next head may not be here whole.
-                while data.startswith(b"1", 9):
-                    end = data.index(b"\r\n\r\n") + 4
-                    self._parser.feed_data(data[:end])
-                    data = self._collect_head(data[end:])
-            self._parser.feed_data(data)
+                self._feed_head(data)
+            else:
+                self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self.is_complete:
                 self.has_extra = True
@@ -159,6 +117,26 @@ class AnswerReader:
                 raise error.__context__ from None
             else:
                 raise _malformed(f"sent bytes that are not HTTP ({error})") from error
+
+    def _feed_head(self, data: bytes) -> None:
+        """Takes bytes before the head is whole; the rest of the answer may be among them, and often is."""
+        if not self.has_begun and (known := self._memo.find(data)) is not None:
+            self.has_begun = self.is_complete = self.may_stay = True
+            self.head, body = known
+            if body:
+                self.on_body(body)
+            return
+        data = self._collect_head(data)
+        # An interim answer: each is read alone, because the next head may not be here whole.
+        while data.startswith(b"1", 9):
+            end = data.index(b"\r\n\r\n") + 4
+            self._parser.feed_data(data[:end])
+            data = self._collect_head(data[end:])
+        self._parser.feed_data(data)
+        # Only here, where nobody has seen the head: its lines become those of the client's answer.
+        if self.is_complete and self.may_stay and self.head is not None:
+            self._memo.keep(self._head_bytes, self.head)
+        self._head_bytes = b""
 
     def _collect_head(self, data: bytes) -> bytes:
         """Holds bytes back until they end a head: a field fed byte by byte costs llhttp the square of its length."""
@@ -227,7 +205,6 @@ class AnswerReader:
                 head.has_date = True
             elif role != _DROP:
                 self._take_field(head, role, line)
-        self._head_bytes = b""
         if self._naming:
             head.lines[:] = _without_named(head.lines, self._naming)
             self._naming.clear()
