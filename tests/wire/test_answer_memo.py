@@ -148,7 +148,7 @@ LINES = st.lists(
          b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"Connection: X-A\r\n",
          b"X-A: Content-Length: 2\r\n",
          b"X-Request-Id: req_1\r\n", b"Date: Mon, 23 Nov 2026 12:00:00 GMT\r\n", b"Content-Encoding: br\r\n",
-         b"Content-Type: text/event-stream\r\n", b"Content-Length: 2 \r\n", 
+         b"Content-Type: text/event-stream\r\n", b"Content-Length: 2 \r\n",
          b"X-Accel-Buffering: no\r\n", b"Set-Cookie: a=b\r\n"]
     ),
     max_size=4,
