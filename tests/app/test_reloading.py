@@ -366,3 +366,34 @@ async def test_requests_are_answered_while_the_file_is_read(servers, tmp_path):
 
 def load_too_early():
     raise BadSetting("Nothing was answered meanwhile.")
+
+
+async def test_an_alias_that_leads_nowhere_is_told_at_the_start_and_after_a_reload(
+    servers, tmp_path, capsys
+):
+    a, _, c = servers
+    texts = [
+        text_of(endpoint("a", a.url), aliases={"x": "m9", "y": ["m1", "m3"]}),
+        text_of(endpoint("a", a.url), endpoint("c", c.url), aliases={"x": "m8", "y": ["m1", "m3"]}),
+    ]
+    said = []
+
+    async def until_told(*parts):
+        async with asyncio.timeout(5):
+            while not all(part in "".join(said) for part in parts):
+                scene.gateway.log.flush()
+                said.append(capsys.readouterr().out)
+                await asyncio.sleep(0.005)
+
+    async with Scene(tmp_path, texts[0]).serving() as scene:
+        shown = scene.gateway.view.warnings()
+        await until_told(*shown)
+        await scene.reload(texts[1])
+        await until_told("no endpoint lists m8", "nothing more is wrong with the alias y")
+
+    out = "".join(said)
+    assert shown == (
+        "The alias x leads nowhere: no endpoint lists m9.",
+        "The alias y leads to m3, which no endpoint lists.",
+    )
+    assert [json.dumps(text) in out and out.count(text) for text in shown] == [1, 1]

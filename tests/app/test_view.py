@@ -203,3 +203,10 @@ def test_a_dry_run_is_made_of_the_snapshot_in_use():
     choice = view.dry_run("m1", {})
 
     assert [row.endpoint for row in choice.considered] == [here.name]
+
+
+def test_an_alias_that_leads_nowhere_is_a_warning():
+    view, _ = view_of()
+    view.on_snapshot(Snapshot(unserved={"fast": ("gpt",)}))
+
+    assert view.warnings() == ("The alias fast leads nowhere: no endpoint lists gpt.",)

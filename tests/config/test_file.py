@@ -231,15 +231,25 @@ def test_a_key_that_stands_in_the_file_works_and_warns():
     )
 
 
-def test_a_target_whose_endpoint_looks_misspelt_warns():
+def test_a_target_whose_endpoint_is_misspelt_is_a_fault():
     text = "endpoints: [{url: http://a/, name: nas}]\naliases: {a: nsa/x, b: [nas/x, org/x]}\n"
 
-    config = read_config(text, "m.yaml", reading())
+    with pytest.raises(BadFile) as caught:
+        read_config(text, "m.yaml", reading())
 
-    assert config.warnings == (
-        "m.yaml:2: aliases.a: no endpoint is named nsa, did you mean nas?"
-        " The whole is taken as a model's name",
+    assert caught.value.problems == (
+        "m.yaml:2: aliases.a: no endpoint is named nsa, did you mean nas?",
     )
+
+
+@pytest.mark.parametrize("target", ["localhost:11434/x", "meta-llama/x"])
+def test_a_target_may_name_an_endpoint_by_its_address_and_a_model_with_a_slash(target):
+    text = (
+        "endpoints: [{url: http://localhost:11434/}, {url: http://b/, name: 'localhost:11435'}]\n"
+        f"aliases: {{a: {target}}}\n"
+    )
+
+    assert "a" in read_config(text, "m.yaml", reading()).given.aliases
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, None])

@@ -405,3 +405,12 @@ def test_a_policy_counts_for_every_name_of_a_model() -> None:
     assert local == {
         "llama3:latest": True, "gpt": False, "llama3": True, "fast": True, "other": True,
     }  # fmt: skip
+
+
+def test_aliases_that_lack_a_target_are_told_in_the_snapshot() -> None:
+    routing = routing_with(good="gpt", bad="gtp")
+
+    snapshot = compiled(routing, a=rows(OPENAI_ROW))
+
+    assert snapshot.unserved == {"bad": ("gtp",)}
+    assert "bad" not in snapshot.routes

@@ -100,6 +100,32 @@ async def test_a_file_that_is_gone_changes_nothing_until_it_is_back():
     await scene.look(2)
 
     assert scene.loads == 1
+    gone = "m.yaml is gone: what it said stays in use until it is back, or until a restart"
+    assert scene.log[:2] == [("config_gone", gone, True), ("config_back", "m.yaml is back", False)]
+    assert [name for name, *_ in scene.log] == ["config_gone", "config_back", "reload"]
+
+
+async def test_a_file_that_comes_back_as_it_was_is_told_and_not_read():
+    scene = Scene()
+
+    del scene.files["m.yaml"]
+    await scene.look(3)
+    scene.files["m.yaml"] = 1
+    await scene.look(3)
+
+    assert [name for name, *_ in scene.log] == ["config_gone", "config_back"]
+    assert scene.loads == 0
+
+
+async def test_a_file_that_is_missing_for_a_moment_is_no_news():
+    scene = Scene()
+
+    del scene.files["m.yaml"]
+    await scene.look()
+    scene.files["m.yaml"] = 1
+    await scene.look(3)
+
+    assert scene.log == []
 
 
 async def test_a_changed_key_file_counts_too():

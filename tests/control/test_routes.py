@@ -18,7 +18,7 @@ from multillama.config.routing import (
 from multillama.config.schema import EndpointSetting
 from multillama.control.compile import compile_snapshot
 from multillama.control.endpoints import make_endpoints
-from multillama.control.routes import Policies, Routing, alias, all_models, selection
+from multillama.control.routes import Policies, Routing, alias, all_models, selection, unserved
 from multillama.core.policy import DEFAULT_POLICY
 from multillama.core.routing import make_plan
 from multillama.core.snapshot import Limits, Route, Target, Timeouts
@@ -405,3 +405,23 @@ def test_configured_prices_count_where_the_list_tells_none():
         ("gpt", "cloud"): (0.5, 8.0),
         ("x", "cloud"): (None, 8.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("targets", "lacking"),
+    [
+        (("m", "nas/m", "org/model"), ()),
+        (("m", "absent", "org/absent"), ("absent", "org/absent")),
+        (("nas/absent",), ("nas/absent",)),
+        (("box/gpt",), ("box/gpt",)),  # another endpoint lists it
+        (("cloud/absent",), ()),  # it has not listed anything: who knows
+    ],
+)
+def test_targets_that_no_endpoint_lists_are_found(targets, lacking):
+    rows = {"nas": [Row("m", {})], "box": [Row("m", {})]}
+
+    found = unserved(
+        AliasSetting(targets=targets), endpoints=ENDPOINTS, listings=rows, routes=ROUTES
+    )
+
+    assert found == lacking

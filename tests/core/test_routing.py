@@ -416,3 +416,31 @@ def test_what_is_local_only_never_leaves_and_nobody_is_lost(situation):
     wanted = [row.endpoint.name for row in route.targets] if model == "m1" else ["0"]
     assert sorted(places + left_out) == sorted(wanted)
     assert len(found.considered) == len(wanted)
+
+
+def test_an_alias_that_leads_nowhere_is_no_unknown_model():
+    snapshot = serving(endpoint(), unserved={"fast": ("gpt",)})
+
+    failure = refusal(snapshot, "fast")
+
+    assert failure.kind == "model_not_found"
+    assert failure.text == "The alias fast leads nowhere: no endpoint lists gpt."
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("nsa/m1", "Did you mean nas/m1?"),
+        ("elsewhere/m1", "Did you mean nas/m1 or box/m1?"),
+        ("nas/m1-mini", "Did you mean nas/m1?"),
+    ],
+)
+def test_a_pin_to_a_wrong_endpoint_is_hinted_at_the_right_ones(asked, hint):
+    assert hint in refusal(serving(endpoint("nas"), endpoint("box")), asked).text
+
+
+def test_a_pin_to_an_endpoint_without_the_model_is_hinted_at_those_that_have_it():
+    nas, box = endpoint("nas"), endpoint("box")
+    snapshot = msgspec.structs.replace(serving(nas), endpoints=(nas, box))
+
+    assert "Did you mean nas/m1?" in refusal(snapshot, "box/m1").text

@@ -81,6 +81,7 @@ class FakeView:
         self.key = key
         self.bound = host
         self.changes = 0
+        self.shown_warnings: Sequence[str] = ()
         self.decisions: Sequence[Decision] = [survived()]
         self.wished: Mapping[str, bytes] | None = None
 
@@ -92,6 +93,9 @@ class FakeView:
 
     def models(self) -> Sequence[ModelView]:
         return self.shown_models
+
+    def warnings(self) -> Sequence[str]:
+        return self.shown_warnings
 
     def recent(self) -> Sequence[Record]:
         return self.shown_recent

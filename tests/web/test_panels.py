@@ -214,3 +214,14 @@ def test_search_finds_rows_that_hold_every_word() -> None:
         "gpu": ["qwen3:32b"],
         "zz": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("warnings", "shown"),
+    [((), ""), (("A.", "B."), "A. B."), (tuple("abcdefg"), "a b c d e And 2 more.")],
+)
+def test_warnings_are_shown_above_all(warnings: tuple[str, ...], shown: str) -> None:
+    view = FakeView()
+    view.shown_warnings = warnings
+
+    assert Panels(view).overview().summary.warnings == shown

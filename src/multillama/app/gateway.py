@@ -33,6 +33,7 @@ from multillama.control.diff import Changes, changes, kept_at_the_start
 from multillama.control.discovery import Clock, Discovery, EndpointReport
 from multillama.control.endpoints import make_endpoints, with_own_states
 from multillama.control.reload import Reloader
+from multillama.control.unserved import UnservedAliases
 from multillama.control.warmth import Prober
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
@@ -99,6 +100,7 @@ class Gateway:
             )
             self.log.start()
             stack.callback(self.log.close)
+            self._aliases = UnservedAliases(self.log)
             self._calling = calling = Calling(timeouts, self._on_task_failure)
             self.tasks = calling.tasks
             stack.push_async_callback(calling.close)
@@ -129,6 +131,7 @@ class Gateway:
             self.discovery.select = selection_of(settings, self._endpoints)
             self.discovery.on_change = self._on_endpoint
             self.discovery.start(calling.tasks)
+            self.tasks.spawn(self._settle(), name="aliases")
             self.prober.start(calling.tasks)
             await self.listener.listen(sockets)
             self._stack = stack.pop_all()
@@ -160,6 +163,7 @@ class Gateway:
         endpoints = make_endpoints(settings.endpoints, self._states, timeouts=timeouts)
         self._endpoints = with_own_states(endpoints, self._endpoints, self._states)
         self.settings = settings
+        self._aliases.on_start()
         self.log.hide(secrets_of(settings))
         self._secrets.update(secrets_of(settings))
         self._redactor = self.view.explanations.redactor = Redactor(self._secrets)
@@ -173,6 +177,12 @@ class Gateway:
             select=selection_of(settings, self._endpoints),
             refresh_s=settings.refresh_s,
         )
+        self.tasks.spawn(self._settle(), name="aliases")
+
+    async def _settle(self) -> None:
+        """Waits until the endpoints have answered, before anything is said of what they do not list."""
+        await self.discovery.first_round(FIRST_ROUND_S)
+        self._aliases.on_settled()
 
     def follow(self, source: Source) -> Reloader:
         """Begins to watch the files of its settings, and to obey SIGHUP."""
@@ -199,6 +209,7 @@ class Gateway:
         self.listener.publish(snapshot)
         self.prober.on_snapshot(snapshot)
         self.view.on_snapshot(snapshot)
+        self._aliases.on_snapshot(snapshot)
 
     def _on_endpoint(self, report: EndpointReport, models: Sequence[str]) -> None:
         self.view.on_state()

@@ -16,6 +16,7 @@ from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Snapshot
 from multillama.core.strategies import Live
+from multillama.core.unserved import unserved_texts
 from multillama.dataplane.story import Story
 from multillama.observe.explain import Explanations
 from multillama.providers.listing import context_length
@@ -81,6 +82,9 @@ class GatewayView:
                 if model not in self._snapshot.aliases
             )
         return self._models
+
+    def warnings(self) -> Sequence[str]:
+        return tuple(unserved_texts(self._snapshot).values())
 
     def recent(self) -> Sequence[Record]:
         return list(reversed(self._recent))

@@ -7,6 +7,7 @@ be written in the file at once. Secrets are fetched here; no complaint holds the
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -184,7 +185,7 @@ class _Reader:
         )
 
     def warnings(self) -> Iterator[str]:
-        """Tell of keys that stand in the file itself, and of aliases that look misspelt."""
+        """Tell of keys that stand in the file itself."""
         mode = self._reading.mode
         is_open = mode is not None and bool(mode & _PRIVATE_MODE)
         for path in self._secret_paths():
@@ -199,7 +200,6 @@ class _Reader:
                     f"{self._document.place(path)}: the key itself stands here{others};"
                     " env:NAME or file:PATH keeps it out"
                 )
-        yield from self._alias_warnings()
 
     # --- endpoints ---------------------------------------------------------------------------
 
@@ -291,6 +291,7 @@ class _Reader:
         aliases = self._data.get("aliases")
         if not isinstance(aliases, dict):
             return
+        names = self._endpoint_names()
         for name, value in aliases.items():
             if not name or name != name.strip() or len(name) > 200:
                 yield Problem(("aliases", name), "is no name: 1 to 200 characters, no blank around")
@@ -300,17 +301,17 @@ class _Reader:
                         ("aliases", name),
                         f"leads to the alias {path_text((model,))}; name that one's targets instead",
                     )
-
-    def _alias_warnings(self) -> Iterator[str]:
-        names = [str(row["name"]) for row in _rows(self._data.get("endpoints")) if "name" in row]
-        for alias, value in self._data.get("aliases", {}).items():
-            for model in _models(value):
                 prefix, slash, _ = model.partition("/")
                 if slash and prefix not in names and (hint := did_you_mean(prefix, names)):
-                    yield (
-                        f"{self._document.place(('aliases', alias))}: no endpoint is named {prefix}"
-                        f"{hint} The whole is taken as a model's name"
-                    )
+                    yield Problem(("aliases", name), f"no endpoint is named {prefix}{hint}")
+
+    def _endpoint_names(self) -> list[str]:
+        """Return the endpoints' names, of those without one what it is made from: host and port."""
+        names = []
+        for place, row in enumerate(_rows(self._data.get("endpoints"))):
+            url = self._resolved.get(("endpoints", place, "url"), "")
+            names.append(str(row.get("name") or urlsplit(url).netloc.rpartition("@")[2]))
+        return names
 
     # --- values ------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.control.routes import LATEST, PLAIN, Alias, Routing, alias, spellings
+from multillama.control.routes import LATEST, PLAIN, Alias, Routing, alias, spellings, unserved
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
 from multillama.providers.facts import model_facts, with_prices
 from multillama.providers.listing import Row, context_length, text_of, whole_of
@@ -77,6 +77,11 @@ def compile_snapshot(
         targets, policy = routes[name].targets, routes[name].policy
         routes[short] = Route(_renamed(targets, name), policy)
         rendered[short] = rendered[name]
+    lacking = {
+        name: absent
+        for name, setting in routing.aliases.items()
+        if (absent := unserved(setting, endpoints=endpoints, listings=listings, routes=routes))
+    }
     aliases = _aliases(endpoints, routes, routing)
     for name, found in aliases.items():
         routes[name] = found.route
@@ -86,6 +91,7 @@ def compile_snapshot(
         endpoints=tuple(endpoints),
         routes=routes,
         aliases=frozenset(shorts) - aliases.keys(),
+        unserved=lacking,
         lists=_lists([rendered[name] for name in listed], listed),
         rows={
             "openai": {name: row.openai for name, row in rendered.items()},

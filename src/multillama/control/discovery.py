@@ -204,7 +204,9 @@ class Discovery:
             watched_now.append(watched)
         self._watched = watched_now
         self._untold.intersection_update(watched_now)
-        if not self._untold:
+        if self._untold:
+            self._all_told.clear()
+        else:
             self._all_told.set()
         self._is_changed = True
         self._flush()

@@ -68,6 +68,7 @@ class Reloader:
         self._gateway = gateway
         self._log = log
         self._known = self._seen = self._looks()
+        self._is_gone = False
 
     async def run(self, clock: Clock) -> None:
         """Looks again and again; being cancelled ends it."""
@@ -79,8 +80,11 @@ class Reloader:
         """Looks at the files, and reloads when they have changed and are still again."""
         seen = self._looks()
         is_still, self._seen = seen == self._seen, seen
-        # a file that is being exchanged may be missing for a moment, and one that is gone says nothing
-        if is_still and seen != self._known and seen[0] is not None:
+        if not is_still:  # one that is being exchanged may be missing for a moment
+            return
+        self._tell_gone(is_gone=seen[0] is None)
+        # one that is gone says nothing
+        if seen != self._known and seen[0] is not None:
             await self.reload()
 
     async def reload(self) -> bool:
@@ -117,6 +121,18 @@ class Reloader:
 
     def _looks(self) -> tuple[object, ...]:
         return tuple(map(self._look, self._paths))
+
+    def _tell_gone(self, *, is_gone: bool) -> None:
+        if is_gone is self._is_gone:
+            return
+        self._is_gone = is_gone
+        path = self._paths[0]
+        if is_gone:
+            text = f"{path} is gone: what it said stays in use until it is back, or until a restart"
+        else:
+            text = f"{path} is back"
+        name = "config_gone" if is_gone else "config_back"
+        self._log.event(name, text, is_warning=is_gone, path=path)
 
     def _tell_refused(self, problems: tuple[str, ...]) -> None:
         text = f"configuration kept as it was: {'; '.join(problems)}"

@@ -179,6 +179,33 @@ def alias(
     return Alias(Route(targets, policy), tuple(row.model for row in rows), split[0][1])
 
 
+def unserved(
+    setting: AliasSetting,
+    *,
+    endpoints: Sequence[Endpoint],
+    listings: Mapping[str, Sequence[Row]],
+    routes: Mapping[str, Route],
+) -> tuple[str, ...]:
+    """Return those targets of an alias that no endpoint lists.
+
+    Args:
+        setting: What the file says.
+        endpoints: All of them.
+        listings: Endpoint name to its models; of one without any nothing is known.
+        routes: Models to their targets, without aliases.
+    """
+    by_name = {endpoint.name: endpoint for endpoint in endpoints}
+    found = []
+    for row in setting.rows():
+        name, model = _split(row.model, by_name)
+        known = routes[model].targets if model in routes else ()
+        if name is not None and not listings.get(name):
+            continue
+        if not any(name is None or target.endpoint.name == name for target in known):
+            found.append(row.model)
+    return tuple(found)
+
+
 def _group(
     row: AliasTarget, endpoints: Mapping[str, Endpoint], routes: Mapping[str, Route]
 ) -> tuple[Target, ...]:

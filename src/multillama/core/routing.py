@@ -15,6 +15,7 @@ from multillama.core.operations import Operation
 from multillama.core.plan import Plan, are_alike
 from multillama.core.snapshot import NO_FACTS, Route, Snapshot, Target
 from multillama.core.strategies import STRATEGIES, Allows, Asked, Live, arrange
+from multillama.core.unserved import unserved_text
 from multillama.core.wishes import read_wishes
 from multillama.errors import GatewayError
 
@@ -146,17 +147,36 @@ def _unknown(snapshot: Snapshot, model: str) -> GatewayError:
             "no_endpoint",
             "No endpoint has listed a model yet. See the start-up table or the web page for the reason.",
         )
-    close = close_matches(model, snapshot.routes)
+    close = _other_places(snapshot, model) or close_matches(model, snapshot.routes)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
     down = [row.name for row in snapshot.endpoints if row.state.is_up is False]
     if down:
         hint += f" If {down[0]} has it: make it reachable and check its key, it is down."
+    if model in snapshot.unserved:
+        return GatewayError("model_not_found", unserved_text(snapshot, model) + hint, param="model")
     shown = model[:MAX_SHOWN_NAME]
     return GatewayError(
         "model_not_found",
         f"The model '{shown}' is not served by any endpoint.{hint} GET /v1/models lists all models.",
         param="model",
     )
+
+
+def _other_places(snapshot: Snapshot, model: str) -> list[str]:
+    """Corrects one half of `endpoint/model`: names where the model is, or what the endpoint has; at most three."""
+    name, slash, own = model.partition("/")
+    if not slash or len(model) > MAX_SHOWN_NAME:
+        return []
+    if (route := snapshot.routes.get(own)) is None:
+        there = {
+            known: row
+            for known, row in snapshot.routes.items()
+            if any(target.endpoint.name == name for target in row.targets)
+        }
+        return [f"{name}/{known}" for known in close_matches(own, there)]
+    names = list(dict.fromkeys(target.endpoint.name for target in route.targets))
+    close = difflib.get_close_matches(name, names[:MAX_COMPARED], n=MAX_CLOSE_MATCHES, cutoff=0.6)
+    return [f"{known}/{own}" for known in (close or names)[:MAX_CLOSE_MATCHES]]
 
 
 def close_matches(model: str, known: Mapping[str, object]) -> list[str]:

@@ -140,6 +140,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Public model name to its route."""
     aliases: frozenset[str] = frozenset()
     """Names in `routes` that are understood but stand in no list, e.g. `llama3` for `llama3:latest`."""
+    unserved: dict[str, tuple[str, ...]] = {}
+    """Alias of the configuration file to those of its targets that no endpoint lists, if there are any."""
     lists: dict[str, bytes] = {}
     """Dialect of the listing (`openai`, `anthropic`, `gemini`) to the whole body of `GET /v1/models`."""
     rows: dict[str, dict[str, bytes]] = {}

@@ -20,6 +20,8 @@ from multillama.wire.hosts import is_own_name, parse_host
 
 RECENT: Final = 50
 """Exchanges shown at most."""
+WARNINGS: Final = 5
+"""Sentences shown at most; the log has all."""
 LOADED: Final = 3
 """Models in memory that are named."""
 
@@ -91,6 +93,8 @@ class Summary(msgspec.Struct, frozen=True):
     models: str = ""
     requests: str = ""
     in_flight: str = ""
+    warnings: str = ""
+    """What is the matter beyond single endpoints; empty where nothing is."""
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -123,7 +127,7 @@ class Panels:
     def overview(self) -> Overview:
         endpoints = self._view.endpoints()
         return Overview(
-            _summary(endpoints, len(self._view.models())),
+            _summary(endpoints, len(self._view.models()), self._view.warnings()),
             [self._endpoint_row(endpoint) for endpoint in endpoints],
             [_exchange_row(record) for record in self._view.recent()[:RECENT]],
         )
@@ -186,7 +190,7 @@ def _model_rows(models: Sequence[ModelView]) -> Models:
     return Models(sha256(body).hexdigest()[:16], rows, body)
 
 
-def _summary(endpoints: Sequence[EndpointView], models: int) -> Summary:
+def _summary(endpoints: Sequence[EndpointView], models: int, warnings: Sequence[str]) -> Summary:
     up = sum(endpoint.state == "up" for endpoint in endpoints)
     down = sum(endpoint.state == "down" for endpoint in endpoints)
     return Summary(
@@ -198,7 +202,13 @@ def _summary(endpoints: Sequence[EndpointView], models: int) -> Summary:
         models=plural(models, "model"),
         requests=plural(sum(endpoint.requests for endpoint in endpoints), "request"),
         in_flight=f"{count_text(sum(endpoint.in_flight for endpoint in endpoints))} running",
+        warnings=_warnings(warnings),
     )
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    more = len(warnings) - WARNINGS
+    return " ".join([*warnings[:WARNINGS], *([f"And {more} more."] if more > 0 else [])])
 
 
 def _warmth(endpoint: EndpointView) -> str:

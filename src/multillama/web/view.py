@@ -59,6 +59,9 @@ class View(Protocol):
     def models(self) -> Sequence[ModelView]:
         """Returns all models: **the same object** for as long as nothing in it has changed."""
 
+    def warnings(self) -> Sequence[str]:
+        """Returns what is the matter beyond single endpoints, one sentence each."""
+
     def recent(self) -> Sequence[Record]:
         """Returns the newest exchanges, newest first, bounded."""
 

@@ -70,6 +70,7 @@ function fillExchange(element, row) {
 function drawOverview({ summary, endpoints, recent }) {
   if (document.title !== summary.title) document.title = summary.title;
   fill(by("summary"), summary);
+  fill(by("warnings"), summary);
   draw(by("endpoints"), "tbody", endpoints, { template: by("endpoint-row"), fillRow: fill });
   draw(by("recent-rows"), "tr", recent, { template: by("exchange-row"), fillRow: fillExchange });
   oneTabStop(by("recent-rows"));
