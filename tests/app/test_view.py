@@ -9,6 +9,8 @@ from multillama.core.breaker import News
 from multillama.core.policy import BreakerPolicy
 from multillama.core.record import Record
 from multillama.core.snapshot import Route, Snapshot, Target
+from multillama.errors import GatewayError
+from multillama.observe.lines import Redactor
 from tests.core.samples import endpoint
 
 
@@ -210,3 +212,19 @@ def test_an_alias_that_leads_nowhere_is_a_warning():
     view.on_snapshot(Snapshot(unserved={"fast": ("gpt",)}))
 
     assert view.warnings() == ("The alias fast leads nowhere: no endpoint lists gpt.",)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"model": "front-door-key"}, {"model": "sk-abc123"},
+     {"model": "m1", "wishes": {"only": b"front-door-key"}}],
+)  # fmt: skip
+def test_a_dry_run_repeats_no_key(asked):
+    view, _ = view_of()
+    view.explanations.redactor = Redactor(["front-door-key"])
+
+    with pytest.raises(GatewayError) as caught:
+        view.dry_run(asked["model"], asked.get("wishes", {}))
+
+    assert "'***'" in caught.value.text
+    assert caught.value.__cause__ is None

@@ -9,6 +9,7 @@ from multillama.cli.main import run
 from multillama.cli.serve import world
 from multillama.config.schema import EndpointSetting
 from multillama.config.sources import load_settings
+from multillama.observe.lines import Redactor
 from tests.cli.conftest import Detected, Listed, Look, Report
 
 CANARY = "sk-CANARY-0123"
@@ -216,6 +217,7 @@ def test_for_other_machines_a_key_is_made(found, here, monkeypatch):
     settings = written(here).settings
     assert settings.host == "0.0.0.0"
     assert len(settings.api_key) >= 32
+    assert Redactor().clean_text(settings.api_key) == "***"
 
 
 def test_with_yes_and_nothing_found_the_cure_is_told(gateway, here, capsys):

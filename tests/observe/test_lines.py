@@ -317,3 +317,40 @@ def test_a_token_count_that_was_not_told_is_a_question_mark():
     line = text_of(TextLines(colour=False).record(replace(ANSWER, output_tokens=None)))
 
     assert line.endswith("19+? tok\n")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-abc123",
+        "sk-proj-" + "aB3_-" * 30,
+        "sk-ant-api03-0123456789abcdef",
+        "gsk_0123456789abcdefABCD",
+        "AIzaSyA0123456789abcdefghijklmnopqrstuv",
+        "hf_0123456789abcdefghij",
+    ],
+)
+def test_what_looks_like_a_key_is_hidden_without_being_known(key):
+    assert Redactor().clean_text(f"The model '{key}' is not served.") == (
+        "The model '***' is not served."
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gpt-4o", "task-forty-two", "my-sk-learning-model", "sk-1", "hf_tiny", "risk-model-large",
+     "meta-llama/Llama-3.3-70B-Instruct", "claude-sonnet-4-5-20250929"],
+)  # fmt: skip
+def test_names_of_models_do_not_look_like_keys(name):
+    assert Redactor().clean_text(name) == name
+
+
+def test_what_stands_behind_bearer_is_a_key():
+    assert Redactor().clean_text("authorization: Bearer 0123456789") == "authorization: Bearer ***"
+
+
+@pytest.mark.parametrize("cut", [100, 200])
+def test_a_long_secret_is_hidden_where_an_error_has_cut_it(cut):
+    secret = "long-and-secret-" * 20
+
+    assert Redactor([secret]).clean_text(f"names '{secret[:cut]}', which") == "names '***', which"

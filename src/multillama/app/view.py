@@ -18,6 +18,7 @@ from multillama.core.snapshot import Endpoint, Snapshot
 from multillama.core.strategies import Live
 from multillama.core.unserved import unserved_texts
 from multillama.dataplane.story import Story
+from multillama.errors import GatewayError
 from multillama.observe.explain import Explanations
 from multillama.providers.listing import context_length
 from multillama.web.view import EndpointView, ModelView
@@ -99,7 +100,14 @@ class GatewayView:
         return self.explanations.capacity
 
     def dry_run(self, model: str, wishes: Mapping[str, bytes]) -> Choice:
-        return dry_run(self._snapshot, model, self.live, wishes=wishes)
+        redactor = self.explanations.redactor
+        try:
+            choice = dry_run(self._snapshot, model, self.live, wishes=wishes)
+        except GatewayError as error:
+            raise GatewayError(
+                error.kind, redactor.clean_text(error.text), param=error.param
+            ) from None
+        return msgspec.convert(redactor.clean(msgspec.to_builtins(choice)), Choice)
 
     def needs_key(self) -> bool:
         return self._api_key is not None

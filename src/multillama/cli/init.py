@@ -53,13 +53,16 @@ def _init(*, output: str, port: int, yes: bool, force: bool) -> int:
             f"{output} is there already. --force overwrites it, --output names another."
         )
     chosen = _found(yes=yes, port=port)
-    host, api_key = "localhost", None
+    host: str = "localhost"
+    api_key: str | None = None
     if not yes:
         chosen += _asked()
         if click.confirm("Shall other machines reach it, too?", default=False, err=True):
             import secrets
 
-            host, api_key = "0.0.0.0", secrets.token_urlsafe(KEY_BYTES)  # noqa: S104 - asked for
+            host = "0.0.0.0"  # noqa: S104 - asked for
+            # some clients want their keys to begin so, and the log knows them by it
+            api_key = f"sk-{secrets.token_urlsafe(KEY_BYTES)}"
     if not chosen:
         raise click.ClickException(_NOTHING)
     counts, listen = _probed(chosen), Listen(str(path), port, host, api_key)
