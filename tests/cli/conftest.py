@@ -23,6 +23,7 @@ class Report(NamedTuple):
 class Started(NamedTuple):
     url: str
     endpoints: tuple[Report, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Listed(NamedTuple):

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 
 import pytest
 
@@ -24,6 +25,19 @@ def test_a_file_without_faults_is_well(file, capsys):
     assert (code, out) == (0, f"{file}: well, with 1 endpoint, 0 aliases, 0 policies\n")
     assert err.startswith(f"Warning: {file}:2: endpoints[0].key: the key itself stands here")
     assert "CANARY" not in out + err
+
+
+def test_a_file_that_compares_prices_is_told_of_the_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    path = tmp_path / "m.yaml"
+    path.write_text("endpoints: [{url: https://api.openai.com/}]\nrouting: {strategy: cheapest}\n")
+
+    code = run(["config", "check", str(path)])
+
+    err = capsys.readouterr().err
+    assert code == 0
+    assert err.startswith("Note: strategy cheapest knows")
+    assert "multillama[prices]" in err
 
 
 def test_all_faults_are_lines_and_exit_code_2(file, capsys):

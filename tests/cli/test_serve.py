@@ -31,6 +31,14 @@ def test_the_address_and_the_endpoints_are_shown(gateway, capsys):
     assert "Base URL for clients: http://localhost:3000/v1" in err
 
 
+def test_notes_are_shown_after_the_endpoints(gateway, capsys):
+    gateway.started = Started("http://localhost:3000/", (Report("a", models=2),), ("Mind this.",))
+
+    run(SERVE)
+
+    assert "Note: Mind this.\n" in capsys.readouterr().err
+
+
 def test_nothing_is_promised_where_nothing_failed(gateway, capsys):
     run(SERVE)
 

@@ -50,7 +50,7 @@ ROUTES = {
 
 def made(*targets, policies=PLAIN, routes=ROUTES, **policy):
     setting = AliasSetting(targets=targets, **policy)
-    return alias("fast", setting, endpoints=ENDPOINTS, routes=routes, policies=policies)
+    return alias("fast", setting, endpoints=ENDPOINTS, routes=routes, routing=Routing(policies))
 
 
 def told(found):
@@ -389,8 +389,8 @@ def test_nothing_that_a_local_only_endpoint_serves_leaves_by_any_name(nas, cloud
 # configured prices
 
 
-def test_configured_prices_count_where_the_list_tells_none():
-    told = {"pricing": msgspec.Raw(b'{"input": 0.5}')}
+def test_configured_prices_count_before_what_the_list_tells():
+    told = {"pricing": msgspec.Raw(b'{"input": 0.5, "output": 3.0}')}
 
     snapshot = snapshot_of((Row("m", {}),), (Row("m", {}), Row("gpt", told)), x=["cloud/y"])
 

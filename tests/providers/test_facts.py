@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from multillama.core.snapshot import NO_FACTS, ModelFacts
-from multillama.providers.facts import model_facts
+from multillama.providers.facts import Prices, model_facts, with_prices
 from multillama.providers.listing import read_listing
+from tests.core.samples import endpoint
 
 OPENROUTER = {
     "id": "openai/gpt-4o-mini",
@@ -142,3 +143,29 @@ MEMBERS = st.sampled_from(
 @given(st.dictionaries(MEMBERS, JSON))
 def test_any_row_is_survived(row: dict[str, object]) -> None:
     assert isinstance(facts_of(row), ModelFacts)
+
+
+@pytest.mark.parametrize(
+    ("file", "listed", "table", "known"),
+    [
+        ((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (1.0, 2.0)),
+        ((None, 2.0), (3.0, 4.0), (5.0, 6.0), (3.0, 2.0)),
+        ((None, None), (3.0, None), (5.0, 6.0), (3.0, 6.0)),
+        ((None, None), (None, None), (5.0, 6.0), (5.0, 6.0)),
+        ((0.0, 0.0), (3.0, 4.0), (5.0, 6.0), (0.0, 0.0)),
+        ((None, None), (None, None), (None, None), (None, None)),
+    ],
+)
+def test_the_file_knows_a_price_best_and_then_the_list(
+    file: Prices, listed: Prices, table: Prices, known: Prices
+) -> None:
+    here = endpoint(input_price=file[0], output_price=file[1])
+    facts = ModelFacts(input_price=listed[0], output_price=listed[1])
+
+    priced = with_prices(facts, here, table)
+
+    assert (priced.input_price, priced.output_price) == known
+
+
+def test_a_model_of_which_nothing_is_known_stays_the_one_that_routing_looks_for() -> None:
+    assert with_prices(NO_FACTS, endpoint()) is NO_FACTS

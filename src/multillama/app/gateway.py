@@ -32,6 +32,7 @@ from multillama.config.sources import Source
 from multillama.control.diff import Changes, changes, kept_at_the_start
 from multillama.control.discovery import Clock, Discovery, EndpointReport
 from multillama.control.endpoints import make_endpoints, with_own_states
+from multillama.control.prices import unpriced
 from multillama.control.reload import Reloader
 from multillama.control.unserved import UnservedAliases
 from multillama.control.warmth import Prober
@@ -66,6 +67,8 @@ class Started(NamedTuple):
 
     url: str
     endpoints: tuple[EndpointReport, ...]
+    notes: tuple[str, ...] = ()
+    """What the operator may want to mend."""
 
 
 class Gateway:
@@ -320,7 +323,8 @@ async def _serve(
 
 async def _tell(gateway: Gateway, on_started: Callable[[Started], None]) -> None:
     await gateway.discovery.first_round(FIRST_ROUND_S)
-    on_started(Started(gateway.url, gateway.discovery.reports()))
+    note = unpriced(gateway.listener.snapshot)
+    on_started(Started(gateway.url, gateway.discovery.reports(), (note,) if note else ()))
 
 
 def _no_pages() -> None:

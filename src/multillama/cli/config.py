@@ -27,6 +27,10 @@ def _check(*, file: str | None) -> int:
     config, _ = read_file(given.text, world(), source=given.source)
     for warning in config.warnings:
         say(f"Warning: {one_line(warning)}")
+    from multillama.control.prices import note_on_table
+
+    if note := note_on_table(config.given):
+        say(f"Note: {note}")
     parts = [
         _count(len(config.given.endpoints), "endpoint", "endpoints"),
         _count(len(config.given.aliases), "alias", "aliases"),

@@ -150,6 +150,8 @@ def show_started(started: "Started") -> None:
         show_endpoints(started.endpoints, sys.stderr)
     if any(report.error is not None for report in started.endpoints):
         say("An endpoint that failed is tried again in the background.")
+    for note in started.notes:
+        say(f"Note: {one_line(note)}")
     say(f"Base URL for clients: {url}/v1    Web page: {url}/")
 
 
@@ -166,7 +168,10 @@ def _serve(**flags: str | tuple[str, ...] | None) -> int:
 
 def _load_again(flags: Flags, found: tuple[EndpointSetting, ...]) -> Loaded:
     """Read the settings for a reload; what was found on this machine stays where none is named."""
+    from multillama.control.prices import price_table
+
     loaded = load_settings(flags, world())
+    price_table(loaded.settings)  # here is a thread, which may take its time to import it
     if loaded.settings.endpoints or not found:
         return loaded
     return loaded._replace(settings=msgspec.structs.replace(loaded.settings, endpoints=found))

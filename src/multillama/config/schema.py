@@ -84,7 +84,7 @@ class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     input_price: Annotated[
         Price,
         Meta(
-            description="US dollars per million input tokens, for models whose price it does not list."
+            description="US dollars per million input tokens, for all its models, whatever its list says."
         ),
     ] = None
     output_price: Annotated[Price, Meta(description="The same for output tokens.")] = None

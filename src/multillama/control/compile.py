@@ -12,7 +12,7 @@ import msgspec
 
 from multillama.control.routes import LATEST, PLAIN, Alias, Routing, alias, spellings, unserved
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
-from multillama.providers.facts import model_facts, with_prices
+from multillama.providers.facts import model_facts
 from multillama.providers.listing import Row, context_length, text_of, whole_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,7 +61,7 @@ def compile_snapshot(
         limits: Passed on.
         routing: Policies, and the aliases of the configuration file.
     """
-    models = _merged(endpoints, listings)
+    models = _merged(endpoints, listings, routing)
     rendered = {name: _render_model(name, model) for name, model in models.items()}
     shorts = _shorts(models)
     policies = routing.policies.keeping(_kept(endpoints, listings, routing))
@@ -105,12 +105,12 @@ def compile_snapshot(
 
 
 def _merged(
-    endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]]
+    endpoints: Sequence[Endpoint], listings: Mapping[str, Sequence[Row]], routing: Routing
 ) -> dict[str, _Model]:
     models: dict[str, _Model] = {}
     for endpoint in endpoints:
         for row in listings.get(endpoint.name, ()):
-            target = _target(endpoint, row)
+            target = _target(endpoint, row, routing)
             if (model := models.get(row.id)) is None:
                 models[row.id] = _Model(row, [target])
             elif model.targets[-1].endpoint is not endpoint:
@@ -165,7 +165,7 @@ def _aliases(
 ) -> dict[str, Alias]:
     """Return the aliases of the file that lead somewhere; their names may hide models."""
     found = {
-        name: alias(name, setting, endpoints=endpoints, routes=routes, policies=routing.policies)
+        name: alias(name, setting, endpoints=endpoints, routes=routes, routing=routing)
         for name, setting in routing.aliases.items()
     }
     return {name: one for name, one in found.items() if one is not None}
@@ -190,14 +190,14 @@ def _renamed(targets: tuple[Target, ...], name: str) -> tuple[Target, ...]:
     )
 
 
-def _target(endpoint: Endpoint, row: Row) -> Target:
+def _target(endpoint: Endpoint, row: Row, routing: Routing) -> Target:
     return Target(
         endpoint,
         rename=None if row.own is None else msgspec.json.encode(row.own),
         model=row.own or row.id,
         weight=endpoint.weight,
         tier=endpoint.tier,
-        facts=with_prices(model_facts(row.fields), endpoint),
+        facts=routing.facts_of(endpoint, row.own or row.id, model_facts(row.fields)),
     )
 
 

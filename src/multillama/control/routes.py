@@ -14,8 +14,9 @@ import msgspec
 
 from multillama.config.routing import AliasSetting, AliasTarget, RoutingSetting, policy_values
 from multillama.config.schema import EndpointSetting, Settings
+from multillama.control.prices import PriceOf, price_table
 from multillama.core.policy import DEFAULT_POLICY, Policy
-from multillama.core.snapshot import NO_FACTS, Endpoint, Route, Target
+from multillama.core.snapshot import NO_FACTS, Endpoint, ModelFacts, Route, Target
 from multillama.providers.facts import with_prices
 from multillama.providers.listing import Row
 
@@ -92,6 +93,14 @@ class Routing(NamedTuple):
 
     policies: Policies
     aliases: Mapping[str, AliasSetting] = {}
+    prices: PriceOf | None = None
+    """A table of them, where some route compares prices."""
+
+    def facts_of(self, endpoint: Endpoint, model: str, listed: ModelFacts) -> ModelFacts:
+        """Return what is known of a model, with its price."""
+        if self.prices is None or endpoint.is_local:
+            return with_prices(listed, endpoint)
+        return with_prices(listed, endpoint, self.prices(endpoint.provider, model))
 
 
 def _policy(parts: Sequence[Values]) -> Policy:
@@ -146,7 +155,7 @@ def alias(
     *,
     endpoints: Sequence[Endpoint],
     routes: Mapping[str, Route],
-    policies: Policies,
+    routing: Routing,
 ) -> Alias | None:
     """Make an alias; None as long as no endpoint serves what it leads to.
 
@@ -155,15 +164,16 @@ def alias(
         setting: What the file says.
         endpoints: All of them: a target that names one is there even if its list lacks the model.
         routes: Models to their targets and policies, without aliases.
-        policies: Of all names.
+        routing: The policies of all names, and what models cost.
     """
     rows = setting.rows()
     by_name = {endpoint.name: endpoint for endpoint in endpoints}
-    groups = [_group(row, by_name, routes) for row in rows]
+    groups = [_group(row, by_name, routes=routes, routing=routing) for row in rows]
     own = policy_values(setting)
     is_weighted = any(isinstance(row.weight, float | int) for row in rows)
     if is_weighted:
         own.setdefault("strategy", "weighted")
+    policies = routing.policies
     policy = policies.of([name], own)
     behind = [routes[row.model].policy for row in rows if row.model in routes]
     split = [_split(row.model, by_name) for row in rows]
@@ -207,7 +217,11 @@ def unserved(
 
 
 def _group(
-    row: AliasTarget, endpoints: Mapping[str, Endpoint], routes: Mapping[str, Route]
+    row: AliasTarget,
+    endpoints: Mapping[str, Endpoint],
+    *,
+    routes: Mapping[str, Route],
+    routing: Routing,
 ) -> tuple[Target, ...]:
     """Return what one row leads to, each with the endpoint's own name of the model."""
     name, model = _split(row.model, endpoints)
@@ -216,7 +230,7 @@ def _group(
         return tuple(_renamed(target, model) for target in known)
     endpoint = endpoints[name]
     listed = [target for target in known if target.endpoint is endpoint]
-    return (_renamed(listed[0] if listed else _unlisted(endpoint, model), model),)
+    return (_renamed(listed[0] if listed else _unlisted(endpoint, model, routing), model),)
 
 
 def _split(text: str, endpoints: Mapping[str, Endpoint]) -> tuple[str | None, str]:
@@ -225,8 +239,8 @@ def _split(text: str, endpoints: Mapping[str, Endpoint]) -> tuple[str | None, st
     return (name, model) if slash and model and name in endpoints else (None, text)
 
 
-def _unlisted(endpoint: Endpoint, model: str) -> Target:
-    facts = with_prices(NO_FACTS, endpoint)
+def _unlisted(endpoint: Endpoint, model: str, routing: Routing) -> Target:
+    facts = routing.facts_of(endpoint, model, NO_FACTS)
     return Target(endpoint, model=model, facts=facts, weight=endpoint.weight, tier=endpoint.tier)
 
 
@@ -279,7 +293,7 @@ def _pattern(glob: str) -> Callable[[str], re.Match[str] | None]:
 
 def routing_of(settings: Settings) -> Routing:
     """Return what the settings say about routing."""
-    return Routing(Policies(settings.routing), settings.aliases)
+    return Routing(Policies(settings.routing), settings.aliases, price_table(settings))
 
 
 PLAIN: Final = Routing(Policies(RoutingSetting()))

@@ -57,6 +57,8 @@ INPUT_PRICES: Final = ("pricing.prompt", "pricing.input")
 """OpenRouter; Together and Vercel."""
 OUTPUT_PRICES: Final = ("pricing.completion", "pricing.output")
 
+Prices = tuple[float | None, float | None]
+"""Of input and output, in US dollars per million tokens."""
 MILLION: Final = 1_000_000
 _DEAREST: Final = 100_000
 """US dollars per million tokens. What is beyond it is in another unit."""
@@ -90,15 +92,23 @@ def model_facts(fields: Mapping[str, msgspec.Raw]) -> ModelFacts:
     return NO_FACTS if found == NO_FACTS else found  # the same one, which routing looks for
 
 
-def with_prices(facts: ModelFacts, endpoint: Endpoint) -> ModelFacts:
-    """Fill in the endpoint's configured prices; what its list tells of a model is known better."""
-    if endpoint.input_price is None and endpoint.output_price is None:
+def with_prices(facts: ModelFacts, endpoint: Endpoint, table: Prices = (None, None)) -> ModelFacts:
+    """Say what a model costs: as configured, else as its list tells, else as a table has it.
+
+    Args:
+        facts: From the list.
+        endpoint: With its configured prices.
+        table: The table's prices of input and output.
+    """
+    into = _first(endpoint.input_price, facts.input_price, table[0])
+    out = _first(endpoint.output_price, facts.output_price, table[1])
+    if (into, out) == (facts.input_price, facts.output_price):
         return facts
-    return msgspec.structs.replace(
-        facts,
-        input_price=endpoint.input_price if facts.input_price is None else facts.input_price,
-        output_price=endpoint.output_price if facts.output_price is None else facts.output_price,
-    )
+    return msgspec.structs.replace(facts, input_price=into, output_price=out)
+
+
+def _first(*prices: float | None) -> float | None:
+    return next((price for price in prices if price is not None), None)
 
 
 def _says(told: Mapping[str, object], signs: tuple[Sign, ...]) -> bool | None:
