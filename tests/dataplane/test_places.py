@@ -84,6 +84,7 @@ def test_who_waits_is_served_when_a_place_is_free_and_reads_how_long_it_took():
         head_of(client)
     )
     assert stage.stories[-1].queue_s == pytest.approx(1.5)
+    assert [row.queue_ms for row in stage.records] == [None, pytest.approx(1500)]
 
 
 def test_a_failure_after_a_wait_keeps_its_status_and_tells_the_wait():
@@ -95,6 +96,7 @@ def test_a_failure_after_a_wait_keeps_its_status_and_tells_the_wait():
 
     assert (client.statuses, client.error["code"]) == ([503], "queue_timeout")
     assert b"x-multillama-queue-position: 0" in head_of(client)
+    assert stage.records[-1].queue_ms == pytest.approx(1000, abs=250)
     assert not stage.endpoints[0].state.queue
 
 

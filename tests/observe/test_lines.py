@@ -354,3 +354,10 @@ def test_a_long_secret_is_hidden_where_an_error_has_cut_it(cut):
     secret = "long-and-secret-" * 20
 
     assert Redactor([secret]).clean_text(f"names '{secret[:cut]}', which") == "names '***', which"
+
+
+@pytest.mark.parametrize(("queue_ms", "is_told"), [(None, False), (1_234.5, True)])
+def test_a_wait_for_a_place_is_told(queue_ms, is_told):
+    line = text_of(TextLines(colour=False).record(replace(ANSWER, queue_ms=queue_ms)))
+
+    assert ("  waited 1.2 s for a place  id r1" in line) is is_told

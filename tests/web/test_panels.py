@@ -225,3 +225,11 @@ def test_warnings_are_shown_above_all(warnings: tuple[str, ...], shown: str) -> 
     view.shown_warnings = warnings
 
     assert Panels(view).overview().summary.warnings == shown
+
+
+def test_a_wait_for_a_place_is_noted() -> None:
+    view = FakeView(recent=[record(queue_ms=1_234.5), record()])
+
+    rows = Panels(view).overview().recent
+
+    assert [row.note for row in rows] == ["waited 1.23 s for a place", ""]

@@ -50,6 +50,8 @@ class Record(msgspec.Struct, kw_only=True):
     attempts: int = 0
     tried: tuple[str, ...] = ()
     """Endpoints tried before the one that answered, in order, as `name: kind of failure`."""
+    queue_ms: float | None = None
+    """How long it waited for a busy endpoint; None where it had not to."""
 
 
 def outcome_of(error: GatewayError, *, committed: bool) -> Outcome:

@@ -25,6 +25,10 @@ class Story:
     def __init__(self) -> None:
         self.attempts: list[Tried] = []
 
+    @property
+    def _queue_ms(self) -> float:
+        return int(self.queue_s * 1e6) / 1000
+
     def on_queue(self, position: int) -> None:
         """Takes note of a wait, and of how many are before it."""
         if self.queue_position is None:
@@ -37,6 +41,8 @@ class Story:
 
     def on_end(self, last: "Attempt | None", record: Record, *, started: float) -> None:
         """Takes note of what was under way at the end: the last attempt, and its rival."""
+        if self.queue_position is not None:
+            record.queue_ms = self._queue_ms
         if self.is_shared:
             record.attempts = 0
             return
@@ -75,7 +81,7 @@ class Story:
             remembered=plan.remembered.endpoint.name if plan and plan.remembered else None,
             considered=plan.considered if plan is not None else (),
             attempts=attempts,
-            queue_ms=int(self.queue_s * 1e6) / 1000,
+            queue_ms=self._queue_ms,
             queue_position=self.queue_position,
             edits=self.edits,
             cause=record.error,

@@ -145,6 +145,8 @@ class TextLines:
     def _remarks(self, record: Record) -> str:
         """Says what was not plain: another outcome, endpoints that failed before; and how to ask for more."""
         remarks = ""
+        if record.queue_ms is not None:
+            remarks += f"  waited {duration(record.queue_ms)} for a place"
         if record.outcome != "ok":
             why = ": ".join(part for part in (record.error, record.error_text) if part)
             remarks += f"  {record.outcome}" + (f" ({escape(why)})" if why else "")

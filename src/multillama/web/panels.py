@@ -274,7 +274,8 @@ def _is_own_error(record: Record) -> bool:
 
 
 def _note(record: Record) -> str:
-    parts = [_what_went_wrong(record)]
+    waited = record.queue_ms is not None and f"waited {duration_text(record.queue_ms)} for a place"
+    parts = [_what_went_wrong(record), waited or ""]
     if record.tried:
         parts.append(f"tried before: {', '.join(record.tried)}")
     return " · ".join(part for part in parts if part)
