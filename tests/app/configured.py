@@ -34,7 +34,7 @@ class Configured:
         listener.random = lambda: 0.999  # the longest of every random wait
         listener.live = Live(lambda: 0.5, listener.live.allows)
         listener.on_story = lambda record, story: self.then.extend(
-            row.then for row in story.attempts if row.then
+            row.then for row in story.tell(record).attempts if row.then
         )
 
     async def ask(self, data: bytes | None = None) -> Answer:

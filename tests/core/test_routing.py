@@ -444,3 +444,28 @@ def test_a_pin_to_an_endpoint_without_the_model_is_hinted_at_those_that_have_it(
     snapshot = msgspec.structs.replace(serving(nas), endpoints=(nas, box))
 
     assert "Did you mean nas/m1?" in refusal(snapshot, "box/m1").text
+
+
+@given(
+    strategy=st.sampled_from(sorted(STRATEGIES)),
+    states=st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from([None, 50.0, 400.0])), min_size=2, max_size=6
+    ),
+    weights=st.sampled_from([(1.0,), (0.0,), (2.0, 1.0)]),
+    seed=st.integers(0, 99),
+)
+def test_the_short_way_to_a_plan_leads_where_the_long_one_does(strategy, states, weights, seed):
+    """No endpoint says what it holds in memory, or all say that it is nothing: then each is looked at."""
+
+    def plans(loaded):
+        rows = [
+            target(f"t{at}", in_flight=busy, first_byte_ms=first_ms, loaded=loaded, weight=weights[at % len(weights)])
+            for at, (busy, first_ms) in enumerate(states)
+        ]  # fmt: skip
+        live, snapshot = Live(random.Random(seed).random), offering(*rows, strategy=strategy)
+        made = [make_plan(snapshot, "m1", live) for _ in range(5)]
+        return [(names(plan.targets), plan.strategy, plan.scores) for plan in made]
+
+    short, long = plans(None), plans(frozenset())
+
+    assert short == long

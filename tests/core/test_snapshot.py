@@ -5,8 +5,9 @@ import pytest
 from rich.console import Console
 from rich.pretty import Pretty
 
-from multillama.core.snapshot import Limits, Snapshot, Target, Timeouts
-from tests.core.samples import endpoint, serving
+from multillama.core.policy import Policy
+from multillama.core.snapshot import Limits, ModelFacts, Route, Snapshot, Target, Timeouts
+from tests.core.samples import endpoint, serving, target
 
 
 def shown_by_rich(value):
@@ -65,3 +66,34 @@ def test_an_empty_snapshot_is_a_working_one():
 
     assert (empty.endpoints, empty.routes, empty.api_key) == ((), {}, None)
     assert (empty.timeouts, empty.limits) == (Timeouts(), Limits())
+
+
+@pytest.mark.parametrize(
+    ("facts", "policy", "are_peers", "is_even"),
+    [
+        ({}, {}, True, True),
+        ({"weight": 2.0}, {}, True, False),
+        ({"tier": 1}, {}, False, True),
+        ({"max_concurrency": 4}, {}, False, True),
+        ({"facts": ModelFacts(has_tools=False)}, {}, False, True),
+        ({}, {"local_only": True}, False, True),
+    ],
+)
+def test_targets_are_peers_where_their_states_alone_may_tell_them_apart(
+    facts, policy, are_peers, is_even
+):
+    targets = (target("a"), target("b", **facts))
+
+    route = Route(targets, Policy(**policy))
+
+    assert route.peers == (tuple(row.endpoint.state for row in targets) if are_peers else ())
+    assert route.is_even == is_even
+
+
+def test_a_route_that_is_changed_knows_its_peers_anew():
+    route = Route((target("a"), target("b")))
+
+    changed = msgspec.structs.replace(route, targets=(target("a"), target("b", tier=1)))
+
+    assert route.peers != ()
+    assert changed.peers == ()

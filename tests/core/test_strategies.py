@@ -112,6 +112,21 @@ def test_equal_endpoints_get_equal_shares_while_they_work():
     assert all(abs(count / 3000 - 1) < 0.05 for count in firsts.values())
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_each_pair_of_equal_endpoints_comes_first_alike_and_the_others_follow_in_their_order(count):
+    targets = [target(f"t{at}") for at in range(count)]
+    live, rounds = Live(random.Random(3).random), 300 * count * (count - 1)
+    pairs = collections.Counter()
+
+    for _ in range(rounds):
+        first, second, *rest = arrange(targets, STRATEGIES["balanced"], asking(), live)[0]
+        pairs[names((first, second))] += 1
+        assert rest == [row for row in targets if row is not first and row is not second]
+
+    assert len(pairs) == count * (count - 1)
+    assert all(abs(found / 300 - 1) < 0.25 for found in pairs.values())
+
+
 def test_the_slower_one_gets_less_and_is_never_forgotten():
     found = shares(
         "balanced", target("slow", first_byte_ms=400.0), target("fast", first_byte_ms=100.0)

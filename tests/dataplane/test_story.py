@@ -4,6 +4,7 @@ import msgspec
 
 from multillama.core.decision import Considered
 from multillama.core.snapshot import Route, Target
+from multillama.dataplane.attempts import Attempts
 from multillama.dataplane.story import Story
 from tests.core.samples import endpoint
 from tests.dataplane.stage import OK, Stage, ok, post
@@ -146,6 +147,7 @@ def test_both_of_a_race_that_the_client_left_are_told():
     stage.connect()
     exchange = client.protocol.running
     first, snapshot = exchange.attempt, stage.listener.snapshot
+    Attempts(exchange, exchange.plan, snapshot)  # a race is theirs
     rival = exchange.open(snapshot.routes["m1"].targets[1], snapshot)
     rival.role, rival.rival = "hedge", first
     client.transport.lose()

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from multillama.core.plan import Plan
 from multillama.core.policy import DEFAULT_POLICY, Policy
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Route, Snapshot, Target, Timeouts
@@ -213,8 +214,9 @@ class World:
         if prompts.count(served.prompt) > 1 + self.policy.hedge:
             self.crowded.append(served)
 
-    def _on_story(self, record: Record, story: Story) -> None:
-        self.stories[record.id] = story
+    def _on_story(self, record: Record, story: Story | Plan) -> None:
+        if isinstance(story, Story):
+            self.stories[record.id] = story
 
     def snapshot(self) -> Snapshot:
         targets = tuple(

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from multillama.core.decision import Considered
+from multillama.core.decision import Considered, Decision, Tried
+from multillama.core.endpoints_state import EndpointState
 from multillama.core.policy import DEFAULT_POLICY, Policy
-from multillama.core.snapshot import NO_FACTS, Target
+from multillama.core.record import Record
+from multillama.core.snapshot import Target
 
 
 class Wishes(NamedTuple):
@@ -57,6 +59,48 @@ class Plan(msgspec.Struct, frozen=True):
         ]
         return (*chosen, *left_out)
 
+    def tell(self, record: Record) -> Decision:
+        """Makes the decision record of an exchange that was one attempt at most: all else is in its record."""
+        return Decision(
+            id=record.id,
+            at=record.at,
+            operation=record.operation,
+            model=record.model,
+            stream=record.stream,
+            endpoint=record.endpoint,
+            status=record.status,
+            outcome=record.outcome,
+            first_byte_ms=record.first_byte_ms,
+            total_ms=record.total_ms,
+            request_bytes=record.request_bytes,
+            response_bytes=record.response_bytes,
+            input_tokens=record.input_tokens,
+            output_tokens=record.output_tokens,
+            strategy=self.strategy,
+            remembered=self.remembered.endpoint.name if self.remembered else None,
+            considered=self.considered,
+            attempts=[] if record.endpoint is None else [_only(record, record.endpoint)],
+            cause=record.error,
+            text=record.error_text,
+        )
+
+
+NO_PLAN = Plan(())
+"""Of an exchange that came to none, or had nothing to choose."""
+
+
+def _only(record: Record, endpoint: str) -> Tried:
+    return Tried(
+        endpoint=endpoint,
+        begun_ms=0.0,
+        first_byte_ms=record.first_byte_ms,
+        over_ms=record.total_ms,
+        status=record.status if record.first_byte_ms is not None else None,
+        cause=record.error,
+        text=record.error_text,
+        answer_bytes=record.response_bytes,
+    )
+
 
 def is_plain(policy: Policy) -> bool:
     """Says whether an attempt that succeeds needs no watching."""
@@ -75,23 +119,17 @@ def may_resume(plan: Plan) -> bool:
     )
 
 
-def are_alike(targets: Sequence[Target]) -> bool:
+def are_alike(peers: Sequence[EndpointState]) -> bool:
     """Says at a glance whether nothing but the strategy orders these, and nobody is left out, as on most routes.
 
-    What it does not look at is the client's wishes and the policy's locality.
+    What it does not look at is the client's wishes, and what makes a route's targets peers.
     """
-    tier = targets[0].tier
-    for target in targets:
-        endpoint = target.endpoint
-        state = endpoint.state
+    for state in peers:
         if (
             state.breaker is not None
-            or target.facts is not NO_FACTS
-            or target.tier != tier
             or state.loaded is not None
             or state.slots is not None
-            or endpoint.max_concurrency is not None
             or state.is_up is False
         ):
             return False
-    return True
+    return bool(peers)

@@ -14,7 +14,15 @@ from multillama.core.needs import Reading
 from multillama.core.operations import Operation
 from multillama.core.plan import Plan, are_alike
 from multillama.core.snapshot import NO_FACTS, Route, Snapshot, Target
-from multillama.core.strategies import STRATEGIES, Allows, Asked, Live, arrange
+from multillama.core.strategies import (
+    STRATEGIES,
+    Allows,
+    Asked,
+    Live,
+    arrange,
+    balanced,
+    draw_two,
+)
 from multillama.core.unserved import unserved_text
 from multillama.core.wishes import read_wishes
 from multillama.errors import GatewayError
@@ -62,13 +70,17 @@ def make_plan(
         facts = targets[0].facts
         if facts is NO_FACTS or Reading(body, operation).lack(facts) is None:
             return Plan(targets, policy)
+    if live is not None and not wishes and are_alike(route.peers):
+        row = STRATEGIES[policy.strategy]
+        if route.is_even and row.order is balanced:
+            chosen, loads = draw_two(targets, live)
+            return Plan(chosen, policy, row.name, loads)
+        asked = Asked(model, Reading(body, operation))
+        kept, scores = row.order(list(targets), asked, live)
+        return Plan(tuple(kept), policy, row.name, scores, (), (), asked.blocks, asked.remembered)
     asked = Asked(model, Reading(body, operation))
     if wishes:
         asked.wishes = read_wishes(wishes, [row.name for row in snapshot.endpoints])
-    elif live is not None and not policy.local_only and are_alike(targets):
-        row = STRATEGIES[policy.strategy]
-        kept, scores = row.order(list(targets), asked, live)
-        return Plan(tuple(kept), policy, row.name, scores, (), (), asked.blocks, asked.remembered)
     kept, excluded, paused = _sift(route, asked, None if live is None else live.allows)
     if live is None:
         kept.sort(key=lambda target: target.endpoint.state.is_up is False)

@@ -5,6 +5,7 @@ one thing in it that moves.
 """
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.policy import DEFAULT_POLICY, Policy
@@ -130,6 +131,22 @@ class Route(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
     """In the order of preference as configured, at least one."""
     policy: Policy = DEFAULT_POLICY
+    peers: tuple[EndpointState, ...] = ()
+    """Made from the others: its endpoints' states, if nothing else tells its targets apart before the strategy does."""
+    is_even: bool = False
+    """Made from the others: all targets have one weight."""
+
+    def __post_init__(self) -> None:
+        targets = self.targets
+        are_peers = not self.policy.local_only and len({target.tier for target in targets}) == 1
+        are_peers = are_peers and all(
+            target.facts is NO_FACTS and target.endpoint.max_concurrency is None
+            for target in targets
+        )
+        peers = tuple(target.endpoint.state for target in targets) if are_peers else ()
+        is_even = len({target.weight for target in targets}) == 1
+        force_setattr(self, "peers", peers)
+        force_setattr(self, "is_even", is_even)
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,14 +114,26 @@ def balanced(targets: list[Target], asked: Asked, live: Live) -> Ordered:
 
     Source: Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001.
     """
-    count, weight = len(targets), targets[0].weight
+    weight = targets[0].weight
     for target in targets:
         if target.weight != weight:
             return _balanced_by_weight(targets, live)
+    chosen, loads = draw_two(tuple(targets), live)
+    return list(chosen), loads
+
+
+def draw_two(
+    targets: tuple[Target, ...], live: Live
+) -> tuple[tuple[Target, ...], tuple[float, float]]:
+    """Orders at least two targets of one weight as `balanced` does. HOT: for most routes with a choice."""
+    count = len(targets)
     dice = live.even() * count * (count - 1)
     pair = int(dice)
-    at, beside = divmod(pair, count - 1)
-    first, second = targets[at], targets[beside if beside < at else beside + 1]
+    at = pair // (count - 1)
+    beside = pair % (count - 1)
+    if beside >= at:
+        beside += 1
+    first, second = targets[at], targets[beside]
     load, other_load = _loads(first, second)
     odds, other_odds = other_load * other_load, load * load
     # Dice of its own where they differ: what is left of the even number goes with what is in flight, and of three equal
@@ -129,8 +141,11 @@ def balanced(targets: list[Target], asked: Asked, live: Live) -> Ordered:
     chance = dice - pair if odds == other_odds else live.dice()
     if chance * (odds + other_odds) >= odds:
         first, second, load, other_load = second, first, other_load, load
-    rest = [target for target in targets if target is not first and target is not second]
-    return [first, second, *rest], (load, other_load)
+    if count == 3:
+        return (first, second, targets[3 - at - beside]), (load, other_load)
+    low, high = (at, beside) if at < beside else (beside, at)
+    rest = targets[:low] + targets[low + 1 : high] + targets[high + 1 :]
+    return (first, second, *rest), (load, other_load)
 
 
 def _balanced_by_weight(targets: list[Target], live: Live) -> Ordered:

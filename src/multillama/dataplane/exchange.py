@@ -12,6 +12,7 @@ from multillama.core.auth import check_key, check_page
 from multillama.core.budget import RetryBudget
 from multillama.core.causes import CAUSES, cause_of_error
 from multillama.core.operations import Body, Operation
+from multillama.core.plan import Plan
 from multillama.core.record import Record, outcome_of
 from multillama.core.refusal import error_body
 from multillama.core.retry import SHOULD_NOT_RETRY
@@ -55,8 +56,8 @@ class Server(Protocol):
 
     def new_id(self) -> str: ...
     def on_record(self, record: Record) -> None: ...
-    def on_story(self, record: Record, story: Story) -> None:
-        """Comes before the record of an exchange that was more than one plain attempt."""
+    def on_story(self, record: Record, story: Story | Plan) -> None:
+        """Comes before the record of an exchange of which there is more to tell; its plan may be all."""
 
     def on_crash(self, error: BaseException) -> None: ...
 
@@ -107,6 +108,8 @@ class Exchange:
     deadline: float = NEVER
     watched: float = NEVER
     """The wheel's, for waits that end by themselves."""
+    plan: Plan | None = None
+    """Once made, if there is anything to tell of it."""
     _story: Story | None = None
     _stopped: tuple[str, str] | None = None
     """Kind and text of a failure that has come from outside."""
@@ -170,13 +173,13 @@ class Exchange:
     def adopt(self, other: "Exchange") -> None:
         """Takes the attempts that another has made for it as its own."""
         self.attempt, self.attempts = other.attempt, other.attempts
-        self._tried, self._story = other._tried, other._story
+        self._tried, self._story, self.plan = other._tried, other._story, other.plan
 
     @property
     def story(self) -> Story:
         """What goes beyond a plain attempt; made when something does."""
         if self._story is None:
-            self._story = Story()
+            self._story = Story(self.plan)
         return self._story
 
     @property
@@ -328,8 +331,7 @@ class Exchange:
             self.body = b""
             self.caller.on_exchange_over(must_close=relay.must_close)
             return
-        body = b""
-        status = 499
+        body, status = b"", 499
         if error is not None and error.kind != "client_gone":
             status = error.status
             body = error_body(error, self.operation.dialect)
@@ -393,4 +395,6 @@ class Exchange:
         if self._story is not None:
             self._story.on_end(attempt, record, started=started)
             self.server.on_story(record, self._story)
+        elif self.plan is not None:
+            self.server.on_story(record, self.plan)
         self.server.on_record(record)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from multillama.core.budget import RetryBudget
 from multillama.core.missing import gemini_call, is_gemini_call, missing, wrong_method
 from multillama.core.operations import BY_PATH
+from multillama.core.plan import Plan
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
 from multillama.core.snapshot import Snapshot, Target
@@ -71,8 +72,8 @@ class Listener:
         self.budget = RetryBudget()
         self.calls: dict[object, Call] = {}
         self.live = Live(self.random, self.left_alone)
-        self.on_story: Callable[[Record, Story], None] = _forget
-        """Told of each exchange that was more than one plain attempt, beside its record."""
+        self.on_story: Callable[[Record, Story | Plan], None] = _forget
+        """Told of each exchange of which there is more to tell than its record has, before it."""
         self.on_crash: Callable[[BaseException], None] = _reraise
         self.connections: set[Downstream] = set()
         self.memo = HeadMemo()
@@ -264,7 +265,7 @@ def _cut(connection: Downstream) -> int:
     return cut
 
 
-def _forget(record: Record, story: Story) -> None:
+def _forget(record: Record, story: Story | Plan) -> None:
     """Is what happens with stories where nobody explains them."""
 
 

@@ -53,7 +53,7 @@ async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> No
     """
     policy, target = plan.policy, plan.targets[0]
     if plan.strategy is not None or target.rename is not None:
-        exchange.story.plan = plan  # also where all but one were left out: somebody will ask why
+        exchange.plan = plan  # also where all but one were left out: somebody will ask why
     if exchange.stream and exchange.operation.dialect in DIALECTS and may_resume(plan):
         exchange.relay.kept = []
         exchange.keeps_body = True

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from multillama.core.causes import cause_of_error
 from multillama.core.decision import Decision, Tried
-from multillama.core.plan import Plan
+from multillama.core.plan import NO_PLAN, Plan
 from multillama.core.record import Record
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ class Story:
     """The plan of an exchange, its attempts, and how long it waited."""
 
     # Defaults stand on the class: most exchanges change none of them.
-    plan: Plan | None = None
     queue_s: float = 0.0
     queue_position: int | None = None
     edits: tuple[str, ...] = ()
     is_shared: bool = False
     """True for an exchange that got the answer of another's call: it has made no attempt."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan | None = None) -> None:
+        self.plan = plan
         self.attempts: list[Tried] = []
 
     @property
@@ -58,49 +58,16 @@ class Story:
 
     def tell(self, record: Record) -> Decision:
         """Makes the decision record; plain exchanges have their one attempt from the record itself."""
-        plan = self.plan
-        attempts = self.attempts
-        if not attempts and record.endpoint is not None:
-            attempts = [_only(record, "shared" if self.is_shared else "first")]
-        return Decision(
-            id=record.id,
-            at=record.at,
-            operation=record.operation,
-            model=record.model,
-            stream=record.stream,
-            endpoint=record.endpoint,
-            status=record.status,
-            outcome=record.outcome,
-            first_byte_ms=record.first_byte_ms,
-            total_ms=record.total_ms,
-            request_bytes=record.request_bytes,
-            response_bytes=record.response_bytes,
-            input_tokens=record.input_tokens,
-            output_tokens=record.output_tokens,
-            strategy=plan.strategy if plan is not None else None,
-            remembered=plan.remembered.endpoint.name if plan and plan.remembered else None,
-            considered=plan.considered if plan is not None else (),
-            attempts=attempts,
-            queue_ms=self._queue_ms,
-            queue_position=self.queue_position,
-            edits=self.edits,
-            cause=record.error,
-            text=record.error_text,
-        )
-
-
-def _only(record: Record, role: str) -> Tried:
-    return Tried(
-        endpoint=record.endpoint or "",
-        role=role,
-        begun_ms=0.0,
-        first_byte_ms=record.first_byte_ms,
-        over_ms=record.total_ms,
-        status=record.status if record.first_byte_ms is not None else None,
-        cause=record.error,
-        text=record.error_text,
-        answer_bytes=record.response_bytes,
-    )
+        decision = (self.plan or NO_PLAN).tell(record)
+        if self.attempts:
+            decision.attempts = self.attempts
+        elif self.is_shared:
+            for row in decision.attempts:
+                row.role = "shared"
+        decision.queue_ms = self._queue_ms
+        decision.queue_position = self.queue_position
+        decision.edits = self.edits
+        return decision
 
 
 def tried(attempt: "Attempt", *, started: float, now: float) -> Tried:
