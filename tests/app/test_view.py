@@ -7,6 +7,7 @@ from multillama.app.view import RECENT, GatewayView
 from multillama.config.schema import Settings
 from multillama.core.breaker import News
 from multillama.core.policy import BreakerPolicy
+from multillama.core.queue import WaitQueue
 from multillama.core.record import Record
 from multillama.core.snapshot import Route, Snapshot, Target
 from multillama.errors import GatewayError
@@ -228,3 +229,30 @@ def test_a_dry_run_repeats_no_key(asked):
 
     assert "'***'" in caught.value.text
     assert caught.value.__cause__ is None
+
+
+def test_who_waits_for_an_endpoint_is_counted_and_is_news():
+    view, here = view_of()
+    before = view.changed()
+    here.state.queue = WaitQueue(8, lambda waiter, why: None)
+    here.state.queue.enter("w1", "somebody")
+
+    (shown,) = view.endpoints()
+    after = view.changed()
+    here.state.queue.leave("w1")
+
+    assert (shown.waiting, after > before) == (1, True)
+    assert (view.endpoints()[0].waiting, view.changed()) == (0, after)
+
+
+@pytest.mark.parametrize(
+    ("configured", "told", "limit"), [(None, None, None), (4, None, 4), (None, 2, 2), (4, 2, 2)]
+)
+def test_the_narrowest_limit_of_an_endpoint_is_shown(configured, told, limit):
+    here = endpoint("here", max_concurrency=configured, slots=told, tier=2, tags=frozenset("b"))
+    view = GatewayView(Settings(port=1))
+    view.on_snapshot(Snapshot(endpoints=(here,)))
+
+    (shown,) = view.endpoints()
+
+    assert (shown.limit, shown.tier, shown.tags) == (limit, 2, ("b",))

@@ -262,3 +262,13 @@ def test_all_who_wait_can_be_named():
     queue.leave(2)
 
     assert sorted(queue) == [1, 3]
+
+
+def test_arrivals_are_counted_and_stay_counted():
+    queue = WaitQueue(1, lambda waiter, why: None)
+
+    queue.enter("a", "p")
+    queue.enter("too many", "p")
+    queue.leave("a")
+
+    assert (len(queue), queue.arrivals) == (0, 1)

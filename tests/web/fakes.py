@@ -146,21 +146,23 @@ def busy_view(**options: object) -> FakeView:
     endpoints = [
         endpoint(
             clouds[0], url="https://api.openai.com/v1/", provider="OpenAI", key="given",
-            first_byte_ms=348.0, models=10, requests=18_204, failures=12, in_flight=3,
+            first_byte_ms=348.0, models=10, requests=18_204, failures=12, in_flight=3, tier=1,
             tokens=41_902_311, last_error="It answered 429: rate limit reached for gpt-5.2.",
             last_error_age_s=840,
         ),
         endpoint(
             clouds[1], url="https://api.anthropic.com/v1/", provider="Anthropic", key="given",
-            first_byte_ms=512.0, models=3, requests=7_411, failures=0, in_flight=1,
+            first_byte_ms=512.0, models=3, requests=7_411, failures=0, in_flight=1, tier=1,
             tokens=22_507_118,
         ),
         endpoint(
             "localhost:11434", models=6, first_byte_ms=94.0, requests=3_087, failures=2,
-            tokens=1_874_220,
+            tokens=1_874_220, is_local=True, in_flight=4, limit=4, waiting=2, slots=4, busy=4,
+            loaded=("qwen3:32b",),
         ),
         endpoint(
             "gpu.lan:8080", url="http://192.168.1.20:8080/", provider="llama.cpp", state="down",
+            is_local=True, local_only=True, tags=("gpu",),
             models=1, first_byte_ms=61.0, requests=955, failures=4, tokens=603_112,
             last_error="Connection refused: nothing listens on 192.168.1.20 port 8080.",
             last_error_age_s=190,

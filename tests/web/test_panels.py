@@ -21,7 +21,7 @@ def test_an_endpoint_that_is_up_shows_its_figures_and_no_trouble() -> None:
     assert row == EndpointRow(
         id="localhost:11434", tone="up", state="Up", name="localhost:11434",
         url="http://localhost:11434/", provider="Ollama", key="none", models="3", latency="182 ms",
-        in_flight="0", requests="1,204", failures="0", tokens="12.3 M",
+        traits="cloud", in_flight="0", waiting="0", requests="1,204", failures="0", tokens="12.3 M",
     )  # fmt: skip
 
 
@@ -233,3 +233,50 @@ def test_a_wait_for_a_place_is_noted() -> None:
     rows = Panels(view).overview().recent
 
     assert [row.note for row in rows] == ["waited 1.23 s for a place", ""]
+
+
+@pytest.mark.parametrize(
+    ("facts", "running", "waiting"),
+    [
+        ({"in_flight": 3}, "3", "0"),
+        ({"in_flight": 4, "limit": 4, "waiting": 12}, "4 of 4", "12"),
+    ],
+)
+def test_an_endpoint_shows_who_runs_and_who_waits(
+    facts: dict[str, object], running: str, waiting: str
+) -> None:
+    row = endpoint_row(**facts)
+
+    assert (row.in_flight, row.waiting) == (running, waiting)
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        ({}, "cloud"),
+        ({"is_local": True, "tier": 1}, "local · tier 1"),
+        ({"is_local": True, "local_only": True, "tags": ("gpu", "local")}, "local only · gpu"),
+    ],
+)
+def test_an_endpoint_shows_its_place_among_the_others(facts: dict[str, object], shown: str) -> None:
+    assert endpoint_row(**facts).traits == shown
+
+
+def test_an_endpoint_that_is_down_holds_nothing() -> None:
+    row = endpoint_row(state="down", slots=4, busy=1, loaded=("a",))
+
+    assert row.warmth == ""
+
+
+def test_the_same_failure_twice_is_told_once() -> None:
+    row = exchange_row(
+        record(tried=("a: connect_timeout", "a: connect_timeout", "b: endpoint_closed"))
+    )
+
+    assert row.note == "tried before: a: connect_timeout (2 times), b: endpoint_closed"
+
+
+def test_what_is_paused_ends_like_a_sentence() -> None:
+    assert endpoint_row(paused=("m1: it failed", "m2: it failed.")).paused == (
+        "m1: it failed. m2: it failed."
+    )

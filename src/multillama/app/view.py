@@ -121,12 +121,15 @@ class GatewayView:
         return self._host
 
     def changed(self) -> int:
-        # A request that begins changes what is shown, too, before it has a record.
-        return self._changes + sum(endpoint.state.requests for endpoint in self._snapshot.endpoints)
+        # A request that begins, or begins to wait, changes what is shown before it has a record.
+        states = [endpoint.state for endpoint in self._snapshot.endpoints]
+        arrivals = sum(state.queue.arrivals for state in states if state.queue is not None)
+        return self._changes + arrivals + sum(state.requests for state in states)
 
 
 def _endpoint_view(endpoint: Endpoint, now: float) -> EndpointView:
     state = endpoint.state
+    limits = [limit for limit in (endpoint.max_concurrency, state.slots) if limit is not None]
     age_s = now - state.last_error_at if state.last_error_at is not None else None
     return EndpointView(
         name=endpoint.name,
@@ -139,6 +142,12 @@ def _endpoint_view(endpoint: Endpoint, now: float) -> EndpointView:
         requests=state.requests,
         failures=state.failures,
         in_flight=state.in_flight,
+        waiting=len(state.queue) if state.queue is not None else 0,
+        limit=min(limits, default=None),
+        tier=endpoint.tier,
+        is_local=endpoint.is_local,
+        local_only=endpoint.local_only,
+        tags=tuple(sorted(endpoint.tags)),
         tokens=state.tokens,
         last_error=state.last_error,
         last_error_age_s=age_s,

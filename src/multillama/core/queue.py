@@ -66,6 +66,11 @@ class WaitQueue(Generic[W]):
     def __len__(self) -> int:
         return len(self._line_of)
 
+    @property
+    def arrivals(self) -> int:
+        """How many have begun to wait since it was made."""
+        return self._order
+
     def __iter__(self) -> Iterator[W]:
         """Names all waiters, in no order."""
         return iter(self._line_of)

@@ -5,6 +5,7 @@ column is a member here and a cell in `templates/rows.html`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -40,10 +41,14 @@ class EndpointRow(msgspec.Struct, frozen=True):
     name: str = ""
     url: str = ""
     provider: str = ""
+    traits: str = ""
+    """What configuration says of its place: `local · tier 1 · gpu`."""
     key: str = ""
     models: str = ""
     latency: str = ""
     in_flight: str = ""
+    """With how many it is given at one time, where there is a limit: `2 of 4`."""
+    waiting: str = ""
     requests: str = ""
     failures: str = ""
     tokens: str = ""
@@ -147,16 +152,18 @@ class Panels:
             name=endpoint.name,
             url=endpoint.url,
             provider=endpoint.provider,
+            traits=_traits(endpoint),
             key=endpoint.key,
             models=count_text(endpoint.models),
             latency=duration_text(endpoint.first_byte_ms),
-            in_flight=count_text(endpoint.in_flight),
+            in_flight=_running(endpoint),
+            waiting=count_text(endpoint.waiting),
             requests=count_text(endpoint.requests),
             failures=count_text(endpoint.failures),
             tokens=count_text(endpoint.tokens),
             trouble=_trouble(endpoint),
             warmth=_warmth(endpoint),
-            paused=" ".join(endpoint.paused),
+            paused=" ".join(f"{text.rstrip('.')}." for text in endpoint.paused),
             advice=_advice(endpoint, is_near=self._is_near(endpoint.url)),
         )
 
@@ -206,13 +213,30 @@ def _summary(endpoints: Sequence[EndpointView], models: int, warnings: Sequence[
     )
 
 
+def _running(endpoint: EndpointView) -> str:
+    running = count_text(endpoint.in_flight)
+    return running if endpoint.limit is None else f"{running} of {count_text(endpoint.limit)}"
+
+
+def _traits(endpoint: EndpointView) -> str:
+    place = "local" if endpoint.is_local else "cloud"
+    parts = [
+        "local only" if endpoint.local_only else place,
+        f"tier {endpoint.tier}" if endpoint.tier else "",
+        *(tag for tag in endpoint.tags if tag not in ("local", "cloud")),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
 def _warnings(warnings: Sequence[str]) -> str:
     more = len(warnings) - WARNINGS
     return " ".join([*warnings[:WARNINGS], *([f"And {more} more."] if more > 0 else [])])
 
 
 def _warmth(endpoint: EndpointView) -> str:
-    parts = []
+    parts: list[str] = []
+    if endpoint.state == "down":  # what it held, it may have lost
+        return ""
     if endpoint.slots is not None:
         busy = UNKNOWN if endpoint.busy is None else count_text(endpoint.busy)
         parts.append(f"{busy} of {plural(endpoint.slots, 'slot')} busy")
@@ -277,7 +301,11 @@ def _note(record: Record) -> str:
     waited = record.queue_ms is not None and f"waited {duration_text(record.queue_ms)} for a place"
     parts = [_what_went_wrong(record), waited or ""]
     if record.tried:
-        parts.append(f"tried before: {', '.join(record.tried)}")
+        counts = Counter(record.tried)
+        tried = (
+            f"{text}{f' ({count} times)' if count > 1 else ''}" for text, count in counts.items()
+        )
+        parts.append(f"tried before: {', '.join(tried)}")
     return " · ".join(part for part in parts if part)
 
 

@@ -26,6 +26,15 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
     failures: int = 0
     in_flight: int = 0
+    waiting: int = 0
+    """Exchanges that wait for a place at it; one may wait at several."""
+    limit: int | None = None
+    """How many it is given at one time, as configured, told or learnt; None where there is no limit."""
+    tier: int = 0
+    is_local: bool = False
+    local_only: bool = False
+    """Its models never leave for a cloud."""
+    tags: tuple[str, ...] = ()
     tokens: int = 0
     last_error: str | None = None
     """Public text of the newest failure; it stays after recovery."""
