@@ -5,6 +5,7 @@ from hypothesis import example, given, strategies as st
 from multillama.core.causes import (
     CAUSES,
     Scope,
+    cause_of_body,
     cause_of_error,
     cause_of_first_event,
     cause_of_status,
@@ -299,3 +300,21 @@ def test_an_endpoint_that_was_not_reached_may_always_be_passed_over():
 
     assert not_reached == {"endpoint_unreachable", "endpoint_tls_failed", "connect_timeout"}
     assert {causes[kind].next for kind in not_reached} == {True}
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b'{"error":{"message":"no","code":429}}', "rate_limited"),
+        (b'{"error":{"message":"no"},"user_id":"u"}', "error_event"),
+        (b'{"error":{"code":"invalid_request_error"}}', None),
+        (b'{"error":{"code":502},"id":"r1"}', None),
+        (b'{"error":"no"}', None),
+        (b'[{"error":{}}]', None),
+        (b'{"error":', None),
+        (b"\xff", None),
+        (b"[" * 100_000, None),
+    ],
+)
+def test_a_body_is_a_failure_where_it_is_an_error_and_nothing_else(body, cause):
+    assert cause_of_body(body) == cause

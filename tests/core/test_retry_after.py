@@ -4,7 +4,7 @@ import email.utils
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.core.retry_after import retry_after_s
+from multillama.core.retry_after import asks_for_none, retry_after_s
 
 NOW = 1_784_000_000.0
 DELAY = b'{"error":{"details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.4s"}]}}'
@@ -91,3 +91,16 @@ def test_whatever_comes_is_a_time_or_nothing(lines, body):
     asked_s = retry_after_s(lines, body, NOW)
 
     assert asked_s is None or asked_s >= 0
+
+
+@pytest.mark.parametrize(
+    ("line", "asks"),
+    [
+        (b"x-should-retry: false", True),
+        (b"X-Should-Retry:FALSE", True),
+        (b"x-should-retry: true", False),
+        (b"x-retry: false", False),
+    ],
+)
+def test_an_endpoint_may_ask_for_no_repetition(line, asks):
+    assert asks_for_none([b"server: x", line]) is asks

@@ -271,7 +271,7 @@ def test_a_body_that_breaks_off_without_framing_ends_with_a_reset(stage, client)
 
 def test_a_body_that_breaks_off_with_framing_ends_with_a_fin(stage, client):
     client.send(post())
-    upstream = stage.answer(BIG)
+    upstream = stage.answer(BIG + b"x")
 
     upstream.lose(ConnectionResetError())
 
@@ -281,7 +281,7 @@ def test_a_body_that_breaks_off_with_framing_ends_with_a_fin(stage, client):
 
 def test_what_ends_already_is_not_ended_again(stage, client):
     client.send(post())
-    upstream = stage.answer(BIG)
+    upstream = stage.answer(BIG + b"x")
     client.transport.close()
 
     upstream.lose()

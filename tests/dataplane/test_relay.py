@@ -60,7 +60,7 @@ def test_an_error_of_the_endpoint_passes_untouched():
     assert (scene.client.body, scene.attempt.error) == (b"no", None)
 
 
-FIRST = {CHUNKED: b"2\r\n{}\r\n", b"": b"{}", CHUNKED + SSE: b"3\r\n:\n\n\r\n"}
+FIRST = {CHUNKED: b"2\r\n{}\r\n", b"": b"{}", CHUNKED + SSE: b"9\r\ndata: a\n\n\r\n"}
 """The first bytes of a body whose length is not told: before them the answer has not begun."""
 
 
@@ -190,12 +190,15 @@ def test_an_empty_body_is_whole(lines, body):
     assert (scene.client.body, scene.attempt.is_over) == (body, True)
 
 
-def test_the_head_of_a_slow_answer_goes_ahead():
+def test_the_head_of_a_slow_answer_goes_with_its_first_byte():
     scene = Scene()
 
-    scene.answer(b"Content-Length: 5\r\n")
+    transport = scene.answer(b"Content-Length: 5\r\n")
+    before = list(scene.client.written)
+    transport.protocol.data_received(b"h")
 
-    assert len(scene.client.written) == 1
+    assert before == []
+    assert scene.client.written[0].endswith(b"content-length: 5\r\n\r\nh")
     assert not scene.attempt.is_over
 
 

@@ -52,18 +52,21 @@ def test_who_waits_at_a_full_target_does_not_miss_the_free_one():
 
 
 @pytest.mark.parametrize(
-    "policy",
-    [{"queue": QueuePolicy(max_wait_s=1.0)}, {"deadline_s": 1.0}],
+    ("policy", "told"),
+    [
+        ({"queue": QueuePolicy(max_wait_s=1.0)}, ([503], "queue_timeout")),
+        ({"deadline_s": 1.0}, ([504], "deadline_exceeded")),
+    ],
     ids=["queue", "deadline"],
 )
-def test_the_wait_for_a_place_is_bounded(policy):
+def test_the_wait_for_a_place_is_bounded(policy, told):
     stage = narrow(**policy)
     busy(stage, "a")
     client = stage.ask(upload(FORM))
 
     stage.loop.advance(1.2)
 
-    assert (client.statuses, client.error["code"]) == ([503], "queue_timeout")
+    assert (client.statuses, client.error["code"]) == told
     assert b"x-multillama-queue-position: 0" in head_of(client)
     assert stage.asked == ["a"]
 

@@ -131,8 +131,8 @@ async def test_an_error_as_the_first_event_passes_where_nobody_else_can_answer(
     assert (notes(answer), len(server.calls)) == ((None, None), 1)
 
 
-async def test_a_comment_has_begun_the_answer_so_an_error_after_it_passes(
-    pair: Running, server: ScriptedServer, second: ScriptedServer
+async def test_a_comment_has_not_begun_the_answer_so_an_error_after_it_is_survived(
+    pair: Running, server: ScriptedServer
 ) -> None:
     comment = b": processing\n\n"
     body = comment + as_event(ERRORS["completions"])
@@ -142,7 +142,8 @@ async def test_a_comment_has_begun_the_answer_so_an_error_after_it_passes(
 
     answer = await ask(pair.port, chat(stream=True))
 
-    assert (answer.body, answer.end, second.calls) == (body, "whole", [])
+    assert b"second" in answer.body
+    assert b"processing" not in answer.body
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])

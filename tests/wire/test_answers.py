@@ -174,6 +174,12 @@ def test_the_endpoints_date_is_forwarded_and_told(name):
     assert not read_head((b"x-date", b"a")).has_date
 
 
+def test_whether_events_may_be_buffered_is_forwarded_and_noted():
+    head = read_head((b"X-Accel-Buffering", b"no"))
+
+    assert (head.is_unbuffered, lines_of(head)) == (True, b"X-Accel-Buffering: no\r\n")
+
+
 def test_a_head_that_comes_again_is_sorted_the_same_way_on_every_connection():
     known = {}
     raw = answer(

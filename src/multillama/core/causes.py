@@ -160,6 +160,8 @@ _NO_PATH: Final = re.compile(
     rb'\s*$|\s*(404 page not found|Not Found|<)|.*"(File Not Found|Not Found)"', re.I | re.S
 )
 _ERROR: Final = re.compile(rb'"error"\s*:\s*[{"]|"type"\s*:\s*"error"')
+_BESIDE: Final = frozenset(("error", "user_id", "request_id"))
+"""What may stand in a body that is only an error."""
 _QUIET: Final = frozenset({b":", b"e", b"\r", b"\n"})
 """How a keep-alive may begin."""
 _PING: Final = re.compile(rb"event: ?ping|data: ?\{ {0,4}\"type\": ?\"ping\" {0,4}\}")
@@ -219,7 +221,7 @@ def cause_of_first_event(event: bytes) -> str | None:
     """Names the cause that a stream's first event tells; None for a healthy one and for the request's own errors.
 
     Args:
-        event: A whole event (SSE or a line of NDJSON), or the JSON body of a 200.
+        event: A whole event (SSE or a line of NDJSON).
 
     HOT: once per stream. A healthy event is searched once, and parsed never, but where it mentions `"error"`.
     """
@@ -228,6 +230,18 @@ def cause_of_first_event(event: bytes) -> str | None:
         return None
     facts = _error_of(event)
     return None if facts is None else _cause_of_facts(facts)
+
+
+def cause_of_body(body: bytes) -> str | None:
+    """Names the cause that the JSON body of a 200 tells which is an error and nothing else, as OpenRouter sends."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not isinstance(said, dict) or said.keys() - _BESIDE:
+        return None
+    error = said.get("error")
+    return _cause_of_facts(error) if isinstance(error, dict) else None
 
 
 def _error_of(event: bytes) -> dict[str, Any] | None:

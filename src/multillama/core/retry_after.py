@@ -19,6 +19,11 @@ _RETRY_DELAY: Final = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,12})?)
 _NAMES: Final = (b"retry-after", b"x-ratelimit-")
 
 
+def asks_for_none(lines: Sequence[bytes]) -> bool:
+    """Says whether an endpoint that failed has repeated enough itself, as a gateway of our kind says."""
+    return any(line.lower().replace(b" ", b"") == b"x-should-retry:false" for line in lines)
+
+
 def retry_after_s(lines: Sequence[bytes], body: bytes, now_epoch: float) -> float | None:
     """Reads when the endpoint may be asked again, in seconds from now; None where it does not say.
 

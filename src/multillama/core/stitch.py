@@ -28,6 +28,13 @@ _ENCODE: Final = msgspec.json.encode
 _NOTHING: Final = (b"null", b'""', b"[]", b"{}")
 
 
+class Stitch(Protocol):
+    """Turns whole events of a continuation into what the client must still get."""
+
+    def __call__(self, data: bytes, *, is_last: bool) -> bytes:
+        """Raises GatewayError, with half a sentence as its text, for what is no continuation."""
+
+
 class Stitcher(Protocol):
     """What the relay needs of either."""
 

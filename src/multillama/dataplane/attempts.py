@@ -17,9 +17,10 @@ from multillama.core.retry import (
     decide,
     out_of_time,
 )
-from multillama.core.retry_after import retry_after_s
+from multillama.core.retry_after import asks_for_none, retry_after_s
 from multillama.core.snapshot import Snapshot, Target
-from multillama.dataplane.attempt import Attempt, Stitch
+from multillama.core.stitch import Stitch
+from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.choice import Choice, FreeChoice
 from multillama.dataplane.outgoing import opening_lines
 from multillama.dataplane.places import has_place, wait_for_place
@@ -309,7 +310,7 @@ class Attempts:
             has_next=bool(self._left) or self._may_go_round(attempt.target, cause),
             retry_after_s=self._asked_s(attempt),
             left_s=left_s,
-            may_repeat=not attempt.asks_for_no_retry,
+            may_repeat=attempt.held_head is None or not asks_for_none(attempt.held_head.lines),
             is_committed=attempt.has_begun,
             is_replayable=attempt.is_judged or not attempt.is_sent,
         )
@@ -367,7 +368,7 @@ class Attempts:
         if attempt.error is not None:
             raise attempt.error
         if attempt.cause == "empty":
-            text = f"The endpoint {name} answered 200 with nothing in it."
+            text = f"The endpoint {name} answered {attempt.status} with nothing in it."
             raise GatewayError("endpoint_empty", text, endpoint=name)
         if self.exchange.relay.is_begun or attempt.held_head is None:
             said = attempt.held[:SHOWN_BYTES].decode("utf-8", "replace")
