@@ -18,13 +18,20 @@ from multillama.core.causes import CAUSES, Scope, cause_of_error
 from multillama.core.operations import OPERATIONS, Body
 from multillama.core.strategies import STRATEGIES
 from multillama.core.wishes import HEADERS
-from multillama.errors import FAILURES, GatewayError
+from multillama.errors import CURES, FAILURES, GatewayError
 from multillama.providers.catalog import PROVIDERS, Provider
 
 ROOT: Final = pathlib.Path(__file__).parents[1]
 PART: Final = re.compile(
     r"(?P<start><!-- generated:(?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end:(?P=name) -->)", re.S
 )
+
+
+TROUBLES: Final = (
+    "invalid_api_key", "bad_wish", "not_capable", "no_endpoint", "no_target", "queue_full", "queue_timeout",
+    "endpoint_unreachable", "first_byte_timeout", "deadline_exceeded",
+)  # fmt: skip
+"""Failures that the README cures."""
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -119,6 +126,23 @@ def failures() -> str:
             )
             for kind, row in FAILURES.items()
         ),
+    )
+
+
+def cures() -> str:
+    """What to do about each failure."""
+    return _cures(FAILURES)
+
+
+def troubles() -> str:
+    """What to do about the failures that people meet first, for the README."""
+    return _cures(TROUBLES)
+
+
+def _cures(kinds: Iterable[str]) -> str:
+    return table(
+        ("`error.code`", "do"),
+        ((f"{FAILURES[kind].status} {code(kind)}", CURES[kind]) for kind in kinds),
     )
 
 
@@ -283,6 +307,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "providers": providers,
     "command-line": command_line,
     "config-file": config_file,
+    "cures": cures,
+    "troubles": troubles,
     "figures": figures,
     "peers": peers,
 }

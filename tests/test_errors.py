@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.errors import FAILURES, GatewayError, Origin
+from multillama.errors import CURES, FAILURES, GatewayError, Origin
 from multillama.wire.answers import STATUS_LINES
 
 
@@ -57,3 +57,8 @@ def test_the_origin_names_the_endpoint_when_it_is_at_fault(kind, endpoint, origi
 def test_a_kind_that_is_not_in_the_table_has_no_status():
     with pytest.raises(KeyError, match="made_up"):
         _ = GatewayError("made_up", "Nobody knows.").status
+
+
+def test_every_kind_has_a_cure():
+    assert CURES.keys() == FAILURES.keys()
+    assert [kind for kind, cure in CURES.items() if not cure.endswith((".", "`."))] == []

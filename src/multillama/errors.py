@@ -90,6 +90,62 @@ FAILURES: Final[dict[str, Failure]] = {
 }
 
 
+CURES: Final[dict[str, str]] = {
+    "bad_request": "The message names what is wrong with the request: mend that.",
+    "invalid_json": "Send the body as JSON, with `content-type: application/json`.",
+    "model_missing": 'Name a model in the body: `"model": "…"`.',
+    "key_in_query": "Send the key in a header, `Authorization: Bearer …`, not in the URL.",
+    "bad_wish": "An `x-multillama-…` header names no endpoint of here, or is misspelt: the message has the right name.",
+    "not_capable": "No endpoint of this model takes such a request (images, tools, or so long a text): the message says"
+    " what each lacks. Choose another model.",
+    "invalid_api_key": "`--api-key` is set: send that key, as `Authorization: Bearer …`.",
+    "host_not_allowed": "Open the page by the name or address of `--host`, or set `--api-key`.",
+    "cross_site_request": "A web page of another site has called. Set `--api-key`, and let the page send it.",
+    "path_not_found": "Check the base URL of the client: it ends in `/v1`.",
+    "model_not_found": "`GET /v1/models` lists all models. If the endpoint that has it is down or refuses its key, the"
+    " table at the start, the page and `multillama models` say so.",
+    "exchange_not_found": "`multillama explain` lists the exchanges that are remembered.",
+    "method_not_allowed": "The message names the methods that this path takes.",
+    "request_timeout": "The client sent its request too slowly: see `--header-timeout-s` and `--body-timeout-s`.",
+    "body_too_large": "Raise `--max-body-bytes`, or `--max-upload-bytes` for uploads.",
+    "target_too_long": "Shorten the URL, or raise `--max-target-bytes`.",
+    "unsupported_media_type": "Send JSON, or `multipart/form-data` to the paths that take files.",
+    "expectation_failed": "Leave out the header `Expect`, or send `100-continue`.",
+    "too_many_tries": "Too many wrong keys: wait a minute, then sign in with the right one.",
+    "head_too_large": "Send fewer or shorter headers, or raise `--max-head-bytes`.",
+    "client_gone": "The client left before the answer was there: look at its own time limit.",
+    "not_implemented": "The message names the paths that are served instead.",
+    "version_not_supported": "Use HTTP/1.1.",
+    "internal_error": "A fault of ours: the log has the reason. Please report it.",
+    "no_endpoint": "No endpoint has listed a model yet: `multillama doctor` says why.",
+    "no_target": "Endpoints have the model, but none may serve this request: `local_only`, `x-multillama-only` or the"
+    " like forbids it. The message has each reason; loosen the rule, or add an endpoint that keeps it.",
+    "shutting_down": "The gateway stops: try again when it is back.",
+    "too_many_pages": "Close some open pages.",
+    "queue_full": "Every endpoint is at its concurrency limit, and as many wait as may: raise `max_concurrency` or"
+    " `max_waiting`, or add an endpoint.",
+    "queue_timeout": "The request waited for a busy endpoint until `max_wait_s` was over: raise that or"
+    " `max_concurrency`, or add an endpoint.",
+    "loop_detected": "The `--url` of an endpoint leads back to this gateway: correct it.",
+    "endpoint_unreachable": "Start that server, or check its URL: `multillama doctor` tries each step of the way.",
+    "endpoint_tls_failed": "Check its certificate, and that `https://` is right: `multillama doctor` says more.",
+    "endpoint_closed": "That server hung up before it answered: see its own log.",
+    "endpoint_malformed": "That server answered with no valid HTTP: see its own log, and whether its URL is that of an"
+    " LLM server.",
+    "endpoint_truncated": "That server broke off: see its own log, and the time limits of any proxy between.",
+    "endpoint_empty": "That server answered 200 without a body: see its own log.",
+    "connect_timeout": "Check that server's address, and any firewall between; or raise `--connect-timeout-s`.",
+    "endpoint_failed": "That server reported an error in place of an answer: the message repeats it.",
+    "first_byte_timeout": "That server is slow or hangs: see its log, or raise `--first-byte-timeout-s`.",
+    "first_token_timeout": "No endpoint said a first word within `first_token_s`: raise it, or add an endpoint.",
+    "idle_timeout": "That server fell silent in the middle: see its log, or raise `--idle-timeout-s`.",
+    "send_timeout": "That server did not take the request: see its log, or raise `--send-timeout-s`.",
+    "deadline_exceeded": "All attempts and waits together took longer than `deadline_s`: raise it, or see with"
+    " `multillama explain` where the time went.",
+}
+"""What to do about each kind, for people who read the docs; the message of an error says what happened."""
+
+
 class GatewayError(Exception):
     """A failure of the table, with the words a client may see.
 

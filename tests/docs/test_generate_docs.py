@@ -73,6 +73,7 @@ def test_every_row_of_every_table_is_in_the_docs():
         row.path for row in OPERATIONS if f"/v1{row.path}`" not in generate_docs.operations()
     ] == []
     assert [kind for kind in FAILURES if f"`{kind}`" not in generate_docs.failures()] == []
+    assert [kind for kind in FAILURES if f" `{kind}` |" not in generate_docs.cures()] == []
     assert [name for name in CAUSES if f"| `{name}` |" not in generate_docs.causes()] == []
     assert [name for name in STRATEGIES if f"| `{name}` |" not in generate_docs.strategies()] == []
     assert [row.name for row in HEADERS if f"| `{row.name}` |" not in generate_docs.wishes()] == []
