@@ -286,6 +286,8 @@ ROWS: Final = (
     Row("routing.hedge", True, after_enough_samples, "b", "a"),
     Row("routing.resume", False, broken_off, '{"erro', "[DONE]", LLAMA),
     Row("routing.resume", True, broken_off, "[DONE]", '{"erro', FAR),
+    Row("routing.prefill", True, broken_off, "[DONE]", '{"erro',
+        {"a": {"provider": "ollama"}, "b": {"provider": "ollama"}}),
     Row("routing.share", True, asked_twice_at_once, 1, 2),
     Row("routing.models", {"m*": {"local_only": True}}, who, "b", "a", {"a": {"tags": ["cloud"]}}),
     Row("aliases", {"m1": ["b/m1", "a/m1"]}, who, "b", "a"),

@@ -28,6 +28,41 @@ def test_what_the_table_knows_can_be_continued(provider: str, dialect: str) -> N
     assert why(dialect, provider, "claude-sonnet-4-5-20250929") is None
 
 
+@pytest.mark.parametrize(
+    ("provider", "dialect"),
+    [
+        ("ollama", CHAT),
+        ("ollama", MESSAGES),
+        ("lm-studio", CHAT),
+        ("koboldcpp", CHAT),
+        ("tgi", CHAT),
+    ],
+)
+def test_where_it_depends_on_the_model_the_operator_may_say_so(provider: str, dialect: str) -> None:
+    assert find_how(provider, dialect) is None
+    assert find_how(provider, dialect, is_trusted=True) == How(Form.PREFILL)
+
+
+def test_a_prompt_is_gone_on_with_where_the_operator_says_so() -> None:
+    assert find_how("openai-compatible", COMPLETIONS) is None
+    assert find_how("openai-compatible", COMPLETIONS, is_trusted=True) == How(Form.PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("provider", "dialect"),
+    [("openai", CHAT), ("text-generation-webui", CHAT), ("ollama", COMPLETIONS)],
+)
+def test_who_is_known_to_begin_anew_is_not_asked_whatever_the_operator_says(
+    provider: str, dialect: str
+) -> None:
+    assert find_how(provider, dialect, is_trusted=True) is None
+
+
+def test_what_is_known_goes_before_what_the_operator_says() -> None:
+    assert find_how("vllm", CHAT, is_trusted=True) == How(Form.FINAL_MESSAGE)
+    assert find_how("anthropic", MESSAGES, is_trusted=True) == HOWS["anthropic", MESSAGES]
+
+
 def test_an_endpoint_that_is_not_known_to_continue_is_not_asked() -> None:
     assert why(CHAT, "ollama") == "It is not known that this endpoint can continue an answer."
 

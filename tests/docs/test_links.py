@@ -13,7 +13,7 @@ DOCUMENTS = documents(ROOT)
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 OTHER_FLAGS = {
-    "--check", "--dry-run", "--force", "--help", "--json", "--model", "--no-deps", "--no-spend", "--once",
+    "--check", "--dry-run", "--force", "--help", "--jinja", "--json", "--model", "--no-deps", "--no-spend", "--once",
     "--output", "--release", "--text", "--version", "--yes",
 }  # fmt: skip
 """Flags in the docs that are no settings."""

@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from multillama.config.routing import RoutingSetting
 from multillama.config.schema import EndpointSetting
+from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, read_partial
+from multillama.core.resume import HOWS
 from multillama.testing.answers import answer_to
 from multillama.testing.behaviours import Behaviour
 from multillama.testing.server import ScriptedServer
@@ -53,6 +56,40 @@ def behind(mark: bytes, request: bytes = REQUEST) -> Behaviour:
     return Behaviour(cut=sent.rindex(mark) + len(mark), end="reset")
 
 
+ASKED = {
+    CHAT: ("/v1/chat/completions", {"messages": SAY, "stream_options": USAGE}),
+    COMPLETIONS: ("/v1/completions", {"prompt": "Say it: ", "stream_options": USAGE}),
+    MESSAGES: ("/v1/messages", {"messages": SAY, "max_tokens": 20}),
+}
+CLAUDE = "claude-sonnet-4-5"
+TOLD = [("ollama", CHAT), ("ollama", MESSAGES), ("lm-studio", CHAT), ("koboldcpp", CHAT),
+        ("openai-compatible", COMPLETIONS)]  # fmt: skip
+"""Where the operator has to say that it is gone on with."""
+
+
+def asked_of(dialect: str) -> bytes:
+    path, members = ASKED[dialect]
+    return post(path, {"model": CLAUDE, "stream": True, **members})
+
+
+@asynccontextmanager
+async def a_pair(
+    provider: str, **policy: Any
+) -> AsyncIterator[tuple[Running, list[ScriptedServer]]]:
+    """A gateway in front of two servers of this kind."""
+    async with (
+        ScriptedServer([CLAUDE], text=TEXT) as first,
+        ScriptedServer([CLAUDE], text=TEXT) as second,
+    ):
+        rows = tuple(
+            EndpointSetting(url=f"{server.url}/v1", provider=provider, tags=("local",))
+            for server in (first, second)
+        )
+        routing = RoutingSetting(strategy="ordered", **policy)
+        async with running(endpoints=rows, routing=routing) as gateway:
+            yield gateway, [first, second]
+
+
 def chunks_of(answer: Answer) -> list[Any]:
     assert (answer.status, answer.end, answer.events[-1]) == (200, "whole", "data: [DONE]")
     return [json.loads(event[6:]) for event in answer.events[:-1]]
@@ -62,6 +99,69 @@ def text_of(answer: Answer) -> str:
     choices = [choice for chunk in chunks_of(answer) for choice in chunk["choices"]]
     assert [row["finish_reason"] for row in choices if row["finish_reason"]] == ["stop"]
     return "".join(choice["delta"].get("content", "") for choice in choices)
+
+
+@pytest.mark.parametrize(
+    ("provider", "dialect", "is_told"),
+    [*((*row, False) for row in HOWS), *((*row, True) for row in TOLD)],
+)
+@pytest.mark.parametrize("word", [b"of ", b"once "])
+async def test_each_server_that_goes_on_does_so_without_a_seam(
+    provider: str, dialect: str, is_told: bool, word: bytes
+) -> None:
+    request = asked_of(dialect)
+    async with a_pair(provider, prefill=is_told) as (gateway, (first, second)):
+        whole = await ask(gateway.port, request)
+        first.next(behind(word, request))
+
+        answer = await ask(gateway.port, request)
+
+    had, got = (read_partial(dialect, one.body) for one in (whole, answer))
+    assert (answer.status, answer.end) == (200, "whole")
+    assert (got.text, got.finish, got.oddity) == (TEXT, had.finish, None)
+    assert (got.input_tokens, got.output_tokens) == (had.input_tokens, had.output_tokens)
+    # one answer: it begins once, tells its usage once, and ends once
+    marks = (
+        b'"role":"assistant"',
+        b"message_start",
+        b"completion_tokens",
+        b"[DONE]",
+        b"event: message_stop",
+    )
+    assert [answer.body.count(mark) for mark in marks] == [whole.body.count(mark) for mark in marks]
+    assert (len(first.calls), len(second.calls)) == (2, 1)
+
+
+@pytest.mark.parametrize(("provider", "dialect"), [*TOLD, ("tgi", CHAT), ("ollama", COMPLETIONS)])
+async def test_who_may_begin_anew_is_not_asked_and_the_stream_ends_in_an_error(
+    provider: str, dialect: str
+) -> None:
+    request = asked_of(dialect)
+    async with a_pair(provider) as (gateway, (first, second)):
+        first.next(behind(b"once ", request))
+
+        answer = await ask(gateway.port, request)
+
+    assert answer.end == "whole"
+    assert b"is not known that this endpoint can continue" in answer.body
+    assert second.calls == []
+
+
+@pytest.mark.parametrize(
+    "members", [{"echo": True}, {"suffix": "."}, {"n": 2}, {"best_of": 2}, {"logprobs": 0}]
+)
+async def test_a_completion_that_is_more_than_what_follows_its_prompt_is_not_continued(
+    members: dict[str, Any],
+) -> None:
+    path, whole = ASKED[COMPLETIONS]
+    request = post(path, {"model": CLAUDE, "stream": True, **whole, **members})
+    async with a_pair("lm-studio") as (gateway, (first, second)):
+        first.next(behind(b"once ", request))
+
+        answer = await ask(gateway.port, request)
+
+    assert b"could not be continued" in answer.body
+    assert second.calls == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from multillama.testing.answers import (
     VECTOR,
     Answer,
     answer_to,
+    path_of,
 )
 
 WORDS = ["One ", "two ", '"three"\n']
@@ -167,3 +168,16 @@ def test_an_operation_without_an_object_is_told_back(path: str, body: bytes) -> 
     told = answer_to(path, body, models=[], words=[])
 
     assert json.loads(b"".join(told.parts))["body"] == body.decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/v1/models?limit=5", "/models"),
+        ("/engines/v1/completions", "/completions"),
+        ("/chat/completions", "/chat/completions"),
+        ("/metrics", "/metrics"),
+    ],
+)
+def test_an_operation_is_known_wherever_a_provider_has_it(target, path):
+    assert path_of(target) == path

@@ -136,6 +136,15 @@ class PolicySetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ]
         | UnsetType
     ) = UNSET
+    prefill: (
+        Annotated[
+            bool,
+            Meta(
+                description="These models go on with a last assistant message: tried where it is not known."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     share: (
         Annotated[bool, Meta(description="Identical embeddings requests in flight share one call.")]
         | UnsetType

@@ -66,6 +66,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """After the usual time to the first byte (p95) a second target races the first."""
     resume: bool | None = None
     """Continue a cut stream on another target. None: where all targets are local and serve the same model."""
+    prefill: bool = False
+    """The operator says that the targets go on with a last assistant message, where that is not known of them."""
     share: bool = False
     """Identical embeddings requests in flight share one call."""
 

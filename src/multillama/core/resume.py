@@ -50,32 +50,56 @@ CLAUDE_WITH_PREFILL: Final = (
 Source: Anthropic's migration guide; the capability map of LiteLLM 1.109 (`supports_assistant_prefill`), 2026-11.
 """
 
+_RAW: Final = (
+    "llama.cpp", "vllm", "sglang", "lm-studio", "koboldcpp", "text-generation-webui", "tabbyapi", "tgi", "docker",
+    "openai", "azure", "together", "fireworks",
+)  # fmt: skip
+"""Those of whose `/v1/completions` it is known that the model reads the prompt as it is, and so goes on behind it."""
+
 HOWS: Final[Mapping[tuple[str, str], How]] = MappingProxyType(
     {
         # Tested against the real one. Without the member a server started with `--no-prefill-assistant` begins anew;
         # llama.cpp's `/v1/messages` knows no such member.
         ("llama.cpp", CHAT): How(Form.FINAL_MESSAGE, takes_reasoning=True),
         ("llama.cpp", MESSAGES): How(Form.PREFILL, takes_reasoning=True),
-        ("llama.cpp", COMPLETIONS): How(Form.PROMPT),
         # vllm-project/vllm#8942, sgl-project/sglang#4226
         ("vllm", CHAT): How(Form.FINAL_MESSAGE),
-        ("vllm", COMPLETIONS): How(Form.PROMPT),
         ("sglang", CHAT): How(Form.FINAL_MESSAGE),
-        ("sglang", COMPLETIONS): How(Form.PROMPT),
         ("anthropic", MESSAGES): How(Form.PREFILL, models=CLAUDE_WITH_PREFILL),
+        **{(provider, COMPLETIONS): How(Form.PROMPT) for provider in _RAW},
     }
 )
 """Provider and dialect to how an answer is continued there.
 
-Left out: Ollama, whose `/v1/completions` wraps the prompt in a template and whose chat goes on or begins anew as the
-model's template has it; OpenAI and others without prefill; Mistral, DeepSeek and Moonshot, who mark a prefill each in
-another way that we could not try.
+Left out are those who go on or begin anew as the model or a flag has it, which nobody tells (`TRUSTED`): Ollama renders
+a last assistant message by the model's template, which leaves it open or closes it (llama3.2's closes it), or by code
+of its own (`server/prompt.go`, `template/template.go`); KoboldCpp leaves it open unless it was started with `--jinja`;
+LM Studio does as the template has it. Mistral, DeepSeek and Moonshot mark a prefill each in another way that we could
+not try. text-generation-webui says the prefill again (`continue_`), which cannot be told from news.
 """
 
+TRUSTED: Final = How(Form.PREFILL)
+"""Where the operator says that a last assistant message is gone on with."""
+_BEGIN_ANEW: Final = frozenset((
+    ("openai", CHAT), ("azure", CHAT), ("github", CHAT), ("copilot", CHAT), ("text-generation-webui", CHAT),
+    # the prompt becomes a user's message in the model's template
+    ("ollama", COMPLETIONS), ("ollama-cloud", COMPLETIONS),
+))  # fmt: skip
+"""Those that do not go on, whatever anybody says."""
 
-def find_how(provider: str, dialect: str) -> How | None:
-    """Returns how an endpoint of this provider continues an answer, None where it does not."""
-    return HOWS.get((provider, dialect))
+
+def find_how(provider: str, dialect: str, *, is_trusted: bool = False) -> How | None:
+    """Returns how an endpoint of this provider continues an answer, None where it does not.
+
+    Args:
+        provider: Name of its row in the catalogue.
+        dialect: Of the answer.
+        is_trusted: The operator says that it goes on (`prefill` of the policy); what is known goes before it.
+    """
+    how = HOWS.get((provider, dialect))
+    if how is not None or not is_trusted or (provider, dialect) in _BEGIN_ANEW:
+        return how
+    return How(Form.PROMPT) if dialect == COMPLETIONS else TRUSTED
 
 
 def why_not(

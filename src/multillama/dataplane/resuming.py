@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from multillama.core.closing import End, UsageStitcher, missing_end, unfinished, usage_body
 from multillama.core.continuation import changed_members, continuation_body
 from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, Partial, read_partial
-from multillama.core.resume import find_how, why_not
+from multillama.core.resume import How, find_how, why_not
 from multillama.core.snapshot import Target
 from multillama.core.stitch import Stitcher, stitcher
 from multillama.core.usage import says_it_is_over
@@ -62,7 +62,7 @@ async def continue_elsewhere(attempts: "Attempts", broken: Attempt) -> None:
         target = last = await attempts.place_among(able)
         tried.append(target)
         ask = _usage_request if asks_usage else _request
-        body, rest = ask(exchange.body, partial, target)
+        body, rest = ask(exchange.body, partial, _how(attempts, target, partial))
         for member in changed_members(exchange.body, body):
             attempts.story.on_edit(member)
         attempts.story.attempts[-1].then = f"{target.endpoint.name} goes on"
@@ -104,14 +104,18 @@ def _missing_end(exchange: "Exchange", partial: Partial) -> End | None:
     return missing_end(partial, exchange.body, is_over=is_over)
 
 
-def _request(body: bytes, partial: Partial, target: Target) -> tuple[bytes, Stitcher]:
+def _how(attempts: "Attempts", target: Target, partial: Partial) -> How | None:
+    """Returns in which way a target goes on, None where it does not."""
+    is_trusted = attempts.plan.policy.prefill
+    return find_how(target.endpoint.provider, partial.dialect, is_trusted=is_trusted)
+
+
+def _request(body: bytes, partial: Partial, how: How | None) -> tuple[bytes, Stitcher]:
     """Returns what a target is asked for, and what makes its answer the rest."""
-    how = find_how(target.endpoint.provider, partial.dialect)
     return continuation_body(body, partial, how), stitcher(partial)
 
 
-def _usage_request(body: bytes, partial: Partial, target: Target) -> tuple[bytes, Stitcher]:
-    how = find_how(target.endpoint.provider, partial.dialect)
+def _usage_request(body: bytes, partial: Partial, how: How | None) -> tuple[bytes, Stitcher]:
     return usage_body(body, partial, how), UsageStitcher(partial)
 
 
@@ -127,7 +131,7 @@ def _candidates(
     reason = "There is no target for it."
     able: list[Target] = []
     for target in attempts.targets:
-        how = find_how(target.endpoint.provider, partial.dialect)
+        how = _how(attempts, target, partial)
         obstacle = why_not(
             partial, attempts.exchange.body, how, model=target.model, resumes=resumes
         )

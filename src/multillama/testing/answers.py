@@ -45,7 +45,7 @@ def answer_to(target: str, body: bytes, *, models: Iterable[str], words: Iterabl
 
     `words` are the text of the answer, an event each, and may be endless if the request streams.
     """
-    path = target.partition("?")[0].removeprefix("/v1")
+    path = path_of(target)
     if path == "/models":
         rows = [{"id": m, "object": "model", "created": 0, "owned_by": "scripted"} for m in models]
         return _json({"object": "list", "data": rows})
@@ -62,6 +62,13 @@ def answer_to(target: str, body: bytes, *, models: Iterable[str], words: Iterabl
     return Answer(
         "application/json", [_fill(whole, asked, list(islice(words, MAX_WORDS)), had=had)]
     )
+
+
+def path_of(target: str) -> str:
+    """Returns what follows `/v1`, wherever a provider has that: `/engines/v1/models` is `/models`."""
+    path = target.partition("?")[0]
+    _, version, rest = path.partition("/v1/")
+    return f"/{rest}" if version else path
 
 
 def _parse(body: bytes) -> dict[str, Any] | None:
