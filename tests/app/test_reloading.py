@@ -389,11 +389,11 @@ async def test_an_alias_that_leads_nowhere_is_told_at_the_start_and_after_a_relo
         shown = scene.gateway.view.warnings()
         await until_told(*shown)
         await scene.reload(texts[1])
-        await until_told("no endpoint lists m8", "nothing more is wrong with the alias y")
+        await until_told("no endpoint lists 'm8'", "nothing more is wrong with the alias y")
 
     out = "".join(said)
     assert shown == (
-        "The alias x leads nowhere: no endpoint lists m9.",
-        "The alias y leads to m3, which no endpoint lists.",
+        "The alias 'x' leads nowhere: no endpoint lists 'm9'.",
+        "The alias 'y' leads to 'm3', which no endpoint lists.",
     )
     assert [json.dumps(text) in out and out.count(text) for text in shown] == [1, 1]

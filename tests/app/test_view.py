@@ -212,7 +212,7 @@ def test_an_alias_that_leads_nowhere_is_a_warning():
     view, _ = view_of()
     view.on_snapshot(Snapshot(unserved={"fast": ("gpt",)}))
 
-    assert view.warnings() == ("The alias fast leads nowhere: no endpoint lists gpt.",)
+    assert view.warnings() == ("The alias 'fast' leads nowhere: no endpoint lists 'gpt'.",)
 
 
 @pytest.mark.parametrize(

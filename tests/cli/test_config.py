@@ -143,3 +143,10 @@ def test_a_fifo_is_one_line(tmp_path, capsys):
     assert code == 2
     assert "m.yaml (it is not a regular file)" in err
     assert err.count("\n") == 1
+
+
+def test_a_misspelt_verb_is_recognised(capsys):
+    code = run(["config", "chekc"])
+
+    assert code == 2
+    assert "has the commands check, show, schema, did you mean check?" in capsys.readouterr().err

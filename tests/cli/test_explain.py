@@ -254,3 +254,13 @@ def test_wrong_usage_is_told(capsys, args):
 
     assert code == 2
     assert capsys.readouterr().err.startswith("Error: ")
+
+
+def test_a_list_tells_who_has_waited():
+    stream = io.StringIO()
+
+    show_list([RECORD, msgspec.structs.replace(RECORD, queue_ms=2985.0)], stream)
+
+    first, second = stream.getvalue().splitlines()
+    assert "waited" not in first
+    assert second.endswith(", waited 3.0 s")

@@ -117,6 +117,7 @@ def test_anchors_and_merged_mappings_are_filled_in():
         ("a: 1\nb: [\n", "m.yaml", "3: not YAML: "),
         ("a: 1\nb: \x01", "m.yaml", "1: not YAML: it holds characters"),
         ("a: 1\n---\nb: 2", "m.yaml", "2: not YAML: "),
+        ("a:\n\t- b: 1\n", "m.yaml", "2: not YAML: a tab at the beginning of the line"),
         ("a: 1\n? [b]\n: 2\n", "m.yaml", "2: a name before a colon"),
         ("a: !!python/name:os.system x", "m.yaml", "1: not YAML: a tag"),
         ("a = 1\nb = \n", "m.toml", "2: not TOML: invalid value"),

@@ -105,7 +105,11 @@ def test_a_flag_for_a_faulty_value_of_the_file_does_not_hide_the_fault():
 @pytest.mark.parametrize(
     ("flags", "environ", "expected"),
     [
-        ({"config": "m"}, {}, "--config: cannot read m (No such file or directory)."),
+        (
+            {"config": "m"},
+            {},
+            "--config: cannot read m (No such file or directory). multillama init writes one.",
+        ),
         ({}, {"MULTILLAMA_CONFIG": "m"}, "MULTILLAMA_CONFIG: cannot read m"),
     ],
 )

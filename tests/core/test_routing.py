@@ -424,7 +424,7 @@ def test_an_alias_that_leads_nowhere_is_no_unknown_model():
     failure = refusal(snapshot, "fast")
 
     assert failure.kind == "model_not_found"
-    assert failure.text == "The alias fast leads nowhere: no endpoint lists gpt."
+    assert failure.text == "The alias 'fast' leads nowhere: no endpoint lists 'gpt'."
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import msgspec
 from multillama.cli.options import WIDTH, Example, Verb, setting_options, write_examples
 from multillama.cli.output import one_line
 from multillama.cli.serve import read_loaded, say, world
+from multillama.config.check import did_you_mean
 from multillama.config.load import Given, given_for
 from multillama.config.sources import CONFIG, read_file
 
@@ -97,7 +98,9 @@ class Group(click.Group):
         verb = self.get_command(ctx, args[0])
         if verb is None and not ctx.resilient_parsing:
             raise click.UsageError(
-                f"multillama {self.name} has the commands {', '.join(self.commands)}.", ctx
+                f"multillama {self.name} has the commands {', '.join(self.commands)}"
+                f"{did_you_mean(args[0], list(self.commands)) or '.'}",
+                ctx,
             )
         return args[0], verb, args[1:]
 

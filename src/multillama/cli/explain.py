@@ -144,7 +144,8 @@ def show_list(records: "Sequence[Record]", stream: IO[str]) -> None:
             row.model or "-",
             row.endpoint or "-",
             duration(row.total_ms),
-            row.outcome if row.error is None else f"{row.outcome}: {row.error}",
+            (row.outcome if row.error is None else f"{row.outcome}: {row.error}")
+            + ("" if row.queue_ms is None else f", waited {duration(row.queue_ms)}"),
         )
         for row in records
     ]

@@ -34,7 +34,9 @@ def _models(*, as_json: bool, **flags: str | tuple[str, ...] | None) -> int:
         with told():
             show_endpoints(listed.endpoints, sys.stderr)
     if all(report.error is not None for report in listed.endpoints):
-        raise click.ClickException("No endpoint listed its models. Check the URLs and the keys.")
+        raise click.ClickException(
+            "No endpoint listed its models. multillama doctor tries each step of the way."
+        )
     return 0
 
 

@@ -179,10 +179,17 @@ def _read_yaml(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise Unreadable(f"{line}: not YAML: {_unquoted(error.problem or 'malformed')}") from None
+        problem = _unquoted(error.problem or "malformed")
+        if any("\t" in _indent(row) for row in text.split("\n")[line - 1 : line]):
+            problem = "a tab at the beginning of the line; YAML indents with blanks"
+        raise Unreadable(f"{line}: not YAML: {problem}") from None
     except yaml.YAMLError:
         raise Unreadable("1: not YAML: it holds characters that no text has") from None
     return Document(name, _top(data), reader.lines, tuple(reader.problems))
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _composed(text: str) -> tuple[object, _Yaml]:

@@ -100,7 +100,8 @@ def read_file(
     try:
         text, mode = world.read_file(place), world.mode(place)
     except OSError as error:
-        raise BadSetting(f"{source}: cannot read {path} ({error.strerror}).") from error
+        cure = " multillama init writes one." if isinstance(error, FileNotFoundError) else ""
+        raise BadSetting(f"{source}: cannot read {path} ({error.strerror}).{cure}") from error
     except UnicodeDecodeError as error:
         raise BadFile([f"{path}:1: it is not UTF-8 text"]) from error
     paths = [place]

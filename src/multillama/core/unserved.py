@@ -16,9 +16,9 @@ def unserved_texts(snapshot: Snapshot) -> dict[str, str]:
 def unserved_text(snapshot: Snapshot, alias: str) -> str:
     """Returns the sentence about one of these aliases."""
     models = snapshot.unserved[alias]
-    named = ", ".join(models[:MAX_NAMED])
+    named = ", ".join(f"'{model}'" for model in models[:MAX_NAMED])
     if len(models) > MAX_NAMED:
         named += f" and {len(models) - MAX_NAMED} more"
     if alias in snapshot.routes:
-        return f"The alias {alias} leads to {named}, which no endpoint lists."
-    return f"The alias {alias} leads nowhere: no endpoint lists {named}."
+        return f"The alias '{alias}' leads to {named}, which no endpoint lists."
+    return f"The alias '{alias}' leads nowhere: no endpoint lists {named}."

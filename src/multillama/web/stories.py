@@ -72,7 +72,7 @@ class Stories:
             raise GatewayError(
                 "exchange_not_found",
                 f"No exchange with this id is known. The newest {kept} are kept, until the gateway "
-                "stops; GET /multillama/exchanges lists them.",
+                "stops: multillama explain lists them, as does GET /multillama/exchanges.",
             )
         return decision
 
