@@ -469,3 +469,7 @@ def test_the_short_way_to_a_plan_leads_where_the_long_one_does(strategy, states,
     short, long = plans(None), plans(frozenset())
 
     assert short == long
+
+
+def test_a_key_in_the_models_place_is_not_repeated():
+    assert "'***'" in refusal(serving(endpoint()), "sk-abc123456").text

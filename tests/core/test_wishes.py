@@ -91,3 +91,8 @@ def test_a_misspelt_wish_is_refused_and_not_ignored(name, meant):
 def test_a_wish_like_no_other_is_refused_too():
     with pytest.raises(GatewayError, match="There is no header x-multillama-zzz"):
         read_wishes({"zzz": b"a"}, ["a"])
+
+
+def test_a_key_in_an_endpoints_place_is_not_repeated():
+    with pytest.raises(GatewayError, match=r"names '\*\*\*', which is no endpoint here"):
+        read_wishes({"only": b"sk-abc123456"}, ["desk"])

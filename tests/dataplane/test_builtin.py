@@ -177,3 +177,8 @@ def test_with_a_key_the_key_alone_decides(snapshot):
     asked = asked_by(BROWSER + b"Authorization: Bearer front-door\r\n", b"gateway.example")
 
     assert answer_builtin(asked, locked).status == 200
+
+
+def test_a_key_in_the_models_place_is_not_repeated(snapshot):
+    with pytest.raises(GatewayError, match=r"'\*\*\*'"):
+        answer_builtin(head(b"/v1/models/sk-abc123456"), snapshot)

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from multillama.core.key_like import hide_keys
 from multillama.core.needs import Reading
 from multillama.core.operations import Operation
 from multillama.core.plan import Plan, are_alike
@@ -166,7 +167,7 @@ def _unknown(snapshot: Snapshot, model: str) -> GatewayError:
         hint += f" If {down[0]} has it: make it reachable and check its key, it is down."
     if model in snapshot.unserved:
         return GatewayError("model_not_found", unserved_text(snapshot, model) + hint, param="model")
-    shown = model[:MAX_SHOWN_NAME]
+    shown = hide_keys(model[:MAX_SHOWN_NAME])
     return GatewayError(
         "model_not_found",
         f"The model '{shown}' is not served by any endpoint.{hint} GET /v1/models lists all models.",

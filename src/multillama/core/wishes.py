@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 
+from multillama.core.key_like import hide_keys
 from multillama.core.plan import Wishes
 from multillama.errors import GatewayError
 
@@ -87,7 +88,8 @@ def _endpoints(wish: str, raw: Mapping[str, bytes], names: Sequence[str]) -> tup
             hint = f" Did you mean {' or '.join(close)}?" if close else ""
             raise GatewayError(
                 "bad_wish",
-                f"The header x-multillama-{wish} names '{name[:MAX_SHOWN]}', which is no endpoint here.{hint}",
+                f"The header x-multillama-{wish} names '{hide_keys(name[:MAX_SHOWN])}', which is no endpoint here."
+                + hint,
             )
     return found
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from multillama.core.auth import check_key, check_reader
+from multillama.core.key_like import hide_keys
 from multillama.core.routing import close_matches
 from multillama.core.snapshot import Snapshot
 from multillama.errors import GatewayError
@@ -76,7 +77,7 @@ def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise GatewayError(
             "model_not_found",
-            f"The model '{model[:200]}' is not served by any endpoint.{hint}",
+            f"The model '{hide_keys(model[:200])}' is not served by any endpoint.{hint}",
             param="model",
         )
     return Answer("model", 200, row)

@@ -4,7 +4,6 @@ Pure formatting: time comes with the facts. What a stranger wrote (a model's nam
 endpoint's error) is data: it cannot start a line, colour the terminal or turn the text around.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
@@ -12,6 +11,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 from msgspec.structs import asdict, replace
 
+from multillama.core.key_like import HIDDEN, hide_keys
 from multillama.core.record import Record
 from multillama.core.routing import MAX_SHOWN_NAME
 from multillama.core.wishes import MAX_SHOWN
@@ -20,14 +20,6 @@ LONGEST: Final = 200
 """Characters of a stranger's value in a line; an unknown model's name may be as long as a body."""
 SHORTEST_SECRET: Final = 8
 """Shorter keys (`EMPTY`, `ollama`) are placeholders; wiping them out would spoil many lines."""
-HIDDEN: Final = "***"
-_KEY_LIKE: Final = re.compile(
-    r"(?<![\w-])(?:sk-[\w-]{6,}"
-    r"|(?:rk-|xai-|pplx-|nvapi-|csk-|gsk_|hf_|r8_|fw_|tgp_v1_|AIza)[\w-]{16,}"
-    r"|(?<=Bearer )\S{8,})",
-    re.ASCII,
-)
-"""What begins as the keys of known providers do, and as those that `multillama init` makes."""
 _CUTS: Final = (MAX_SHOWN, MAX_SHOWN_NAME)
 """Characters of a stranger's value that an error repeats: the beginning of a longer secret is one, too."""
 
@@ -79,7 +71,7 @@ class Redactor:
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, HIDDEN)
-        return _KEY_LIKE.sub(HIDDEN, text)
+        return hide_keys(text)
 
     def clean_record(self, record: Record) -> Record:
         """Cleans and shortens what strangers wrote.
