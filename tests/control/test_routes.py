@@ -425,3 +425,18 @@ def test_targets_that_no_endpoint_lists_are_found(targets, lacking):
     )
 
     assert found == lacking
+
+
+def test_a_model_that_an_endpoints_own_globs_leave_out_may_be_listed_all_the_same():
+    (picky,) = make_endpoints(
+        [EndpointSetting(url="http://a/", name="picky", exclude=("*embed*",))], {}
+    )
+
+    found = unserved(
+        AliasSetting(targets=("picky/my-embed",)),
+        endpoints=[picky],
+        listings={"picky": [Row("m", {})]},
+        routes={},
+    )
+
+    assert found == ()

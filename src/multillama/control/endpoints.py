@@ -164,6 +164,7 @@ def _endpoint(
         is_local=_is_local(base.host, setting.tags),
         tags=frozenset(setting.tags),
         max_concurrency=setting.max_concurrency,
+        is_selective=bool(setting.include or setting.exclude),
         timeouts=_timeouts(setting, timeouts),
         local_only=setting.local_only,
         input_price=setting.input_price,

@@ -209,8 +209,8 @@ def unserved(
     for row in setting.rows():
         name, model = _split(row.model, by_name)
         known = routes[model].targets if model in routes else ()
-        if name is not None and not listings.get(name):
-            continue
+        if name is not None and (by_name[name].is_selective or not listings.get(name)):
+            continue  # its globs may have left it out, or it has not answered
         if not any(name is None or target.endpoint.name == name for target in known):
             found.append(row.model)
     return tuple(found)

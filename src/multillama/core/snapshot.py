@@ -80,6 +80,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     tags: frozenset[str] = frozenset()
     max_concurrency: int | None = None
     """Exchanges at one time, as configured; None where nobody said. What is learned stands in `state.slots`."""
+    is_selective: bool = False
+    """Globs may leave out some of the models that it lists."""
     timeouts: Timeouts | None = None
     """Its own, where they differ from the snapshot's."""
     local_only: bool = False
