@@ -127,3 +127,21 @@ def test_an_answer_made_a_stream_and_joined_again_is_the_same(answer):
 
 def test_a_choice_without_a_reason_to_stop_has_just_ended():
     assert Finish(Stop.END) in events_of(Answer(choices=[Choice()]))
+
+
+def test_a_part_of_one_family_gets_the_members_that_come_at_its_end():
+    value = {"type": "x", "input": {}}
+
+    joiner = joined(
+        [Start(family="anthropic"), Open(0, Foreign("x", value)), Close(0, {"input": {"a": 1}})]
+    )
+
+    assert joiner.answer.family == "anthropic"
+    assert joiner.answer.choices[0].parts == [Foreign("x", {"type": "x", "input": {"a": 1}})]
+    assert value == {"type": "x", "input": {}}
+
+
+def test_a_part_of_one_family_that_has_no_members_stays_as_it_is():
+    joiner = joined([Open(0, Foreign("x", 7)), Close(0, {"a": 1})])
+
+    assert joiner.answer.choices[0].parts == [Foreign("x", 7)]

@@ -22,6 +22,8 @@ class Start(msgspec.Struct, gc=False):
     usage: Usage | None = None
     """What is known of it already, e.g. the input."""
     extras: Extras = {}
+    family: str = ""
+    """Whose `extras` these are, of this event and of all that follow."""
 
 
 class Open(msgspec.Struct, gc=False):
@@ -56,7 +58,7 @@ class More(msgspec.Struct, gc=False):
 
 
 class Close(msgspec.Struct, gc=False):
-    """A part is whole; `extras` are members that came only at its end."""
+    """A part is whole; `extras` are members that came only at its end, of a `Foreign` members of its value."""
 
     part: int
     extras: Extras = {}

@@ -91,14 +91,17 @@ class Joiner:
             part.text += text
         elif isinstance(part, ToolCall):
             part.arguments += text
-        if not isinstance(part, Refusal | Foreign):
+        if isinstance(part, Foreign):
+            if event.extras and isinstance(part.value, dict):
+                part.value = {**part.value, **event.extras}
+        elif not isinstance(part, Refusal):
             part.extras.update(event.extras)
 
     def _take_other(self, event: Event) -> None:
         answer = self.answer
         if isinstance(event, Start):
             answer.id, answer.model, answer.created = event.id, event.model, event.created
-            answer.usage = event.usage
+            answer.usage, answer.family = event.usage, event.family
             answer.extras.update(event.extras)
         elif isinstance(event, Count):
             answer.usage = add_usage(answer.usage, event.usage)
@@ -122,7 +125,13 @@ class Joiner:
 def events_of(answer: Answer) -> list[Event]:
     """Returns the stream that makes this answer: each part in one piece."""
     events: list[Event] = [
-        Start(answer.id, answer.model, answer.created, extras=dict(answer.extras))
+        Start(
+            answer.id,
+            answer.model,
+            answer.created,
+            extras=dict(answer.extras),
+            family=answer.family,
+        )
     ]
     number = 0
     for index, choice in enumerate(answer.choices):

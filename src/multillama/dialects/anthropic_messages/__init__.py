@@ -1,0 +1,1 @@
+"""Anthropic's Messages, as Claude, and several local servers, speak it."""
