@@ -15,6 +15,7 @@ from multillama.core.snapshot import Endpoint, Target, Timeouts
 from multillama.core.sound import sound_part
 from multillama.core.stitch import Stitch
 from multillama.core.usage import says_it_is_over
+from multillama.dataplane.layout import learns_names
 from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.relay import Relay
 from multillama.dataplane.timers import NEVER
@@ -24,6 +25,16 @@ from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.events import BLANK_LINES, WholeEvents
 
 
+@learns_names(
+    "error",
+    "failure_notes",
+    "is_judged",
+    "needs_event",
+    "rival",
+    "stitch",
+    "_had_bytes",
+    "_is_retry",
+)
 class Attempt:
     """One try of one target."""
 

@@ -21,6 +21,7 @@ from multillama.core.snapshot import Snapshot, Target
 from multillama.core.strategies import Live
 from multillama.core.usage import read_usage, says_it_is_over
 from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.layout import learns_names
 from multillama.dataplane.pool import Pool
 from multillama.dataplane.relay import Client, Relay
 from multillama.dataplane.request import Request, too_large
@@ -88,6 +89,7 @@ _LINES: Final = {
 """Header lines of our error answers."""
 
 
+@learns_names()
 class Exchange:
     """One client request and its answer."""
 
@@ -245,11 +247,7 @@ class Exchange:
         return header_lines(self.attempts, self._story)
 
     def check(self) -> None:
-        """Looks whether there is still something to do.
-
-        Raises:
-            GatewayError: Why it was ended, or why the rest of the request will never come.
-        """
+        """Raises what has ended it, or why the rest of the request will never come."""
         if self._stopped is not None:
             raise GatewayError(*self._stopped)
         if self.request.failure is not None:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from multillama.core.refusal import error_event
 from multillama.core.resume import KEPT_BYTES
+from multillama.dataplane.layout import learns_names
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.answers import status_line
@@ -49,6 +50,7 @@ class Client(Protocol):
         """Ends the connection; `hard` so that the client cannot take it for the end of the answer."""
 
 
+@learns_names()
 class Relay:
     """The answer that one client gets."""
 

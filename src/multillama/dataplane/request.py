@@ -6,6 +6,7 @@ The body is kept until somebody takes it: whole for an exchange that must read i
 from typing import Final
 
 from multillama.core.operations import Operation
+from multillama.dataplane.layout import learns_names
 from multillama.errors import GatewayError
 from multillama.wire.chunked import ChunkedReader
 from multillama.wire.heads import Head
@@ -17,6 +18,7 @@ SLOW_GRACE_S: Final = 10.0
 """How long a body may come slower than that."""
 
 
+@learns_names()
 class Request:
     """A request of one downstream connection."""
 
