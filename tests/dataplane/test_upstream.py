@@ -87,6 +87,45 @@ def test_a_second_request_on_a_connection_gets_its_own_answer(upstream):
     assert (second.told, second.body) == (["head 404", "last"], b"no")
 
 
+def test_an_answer_with_the_head_of_the_last_one_is_told_like_it(upstream, origin):
+    ask(upstream)
+    upstream.data_received(OK)
+    assert origin.take() is upstream
+    second = ask(upstream)
+
+    upstream.data_received(OK.replace(b"2\r\n\r\nok", b"4\r\n\r\nfine"))
+
+    assert (second.told, second.body) == (["head 200", "last"], b"fine")
+    assert (upstream.is_reused, origin.take()) == (True, upstream)
+
+
+def test_with_a_known_head_too_an_answer_before_the_end_of_the_request_spoils_the_connection(
+    upstream, origin
+):
+    ask(upstream)
+    upstream.data_received(OK)
+    origin.take()
+    second = ask(upstream, None)
+
+    upstream.data_received(OK)
+
+    assert second.told == ["head 200", "last"]
+    assert (upstream.transport.ended, origin.take()) == ("abort", None)
+
+
+def test_who_gives_up_at_a_known_head_leaves_no_connection_in_the_pool(upstream, origin):
+    ask(upstream)
+    upstream.data_received(OK)
+    origin.take()
+    second = ask(upstream)
+    second.on_head = lambda head: upstream.abort()
+
+    upstream.data_received(OK)
+
+    assert (upstream.transport.ended, origin.take()) == ("abort", None)
+
+
+@pytest.mark.parametrize("has_answered", [False, True])
 @pytest.mark.parametrize(
     "raw",
     [
@@ -96,7 +135,11 @@ def test_a_second_request_on_a_connection_gets_its_own_answer(upstream):
         OK + OK,
     ],
 )
-def test_a_connection_that_cannot_be_trusted_again_is_closed(upstream, origin, raw):
+def test_a_connection_that_cannot_be_trusted_again_is_closed(upstream, origin, raw, has_answered):
+    if has_answered:
+        ask(upstream)
+        upstream.data_received(OK)
+        origin.take()
     answer = ask(upstream)
 
     upstream.data_received(raw)

@@ -131,6 +131,11 @@ class Upstream(asyncio.Protocol):
         if answering is None:
             self._close()  # bytes that nobody asked for: not to be taken for the next answer
             return
+        if not reader.has_begun and self._is_sent:
+            known = self._origin.answer_memo.find(data)
+            if known is not None:
+                self._take_whole(answering, *known)
+                return
         try:
             reader.feed(data)
         except GatewayError as error:
@@ -220,6 +225,15 @@ class Upstream(asyncio.Protocol):
         else:
             self._close()
         answering.on_data(parts, True)
+
+    def _take_whole(self, answering: Answering, head: AnswerHead, body: bytes) -> None:
+        """Takes an answer that the reader need not see; as it is known to be whole, the reader is as it was before."""
+        answering.on_head(head)
+        self.answering = None
+        if not self.is_closed:
+            self.is_reused = True
+            self._origin.put(self)
+        answering.on_data([body], True)
 
     def _fail_parse(self, answering: Answering, error: GatewayError) -> None:
         """The answer cannot be read on; what came before is forwarded first."""

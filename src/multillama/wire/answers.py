@@ -65,9 +65,10 @@ class AnswerReader:
     def __init__(
         self, known: dict[bytes, int] | None = None, memo: AnswerMemo | None = None
     ) -> None:
-        """Takes the header lines and the last head that are known already; all connections to one endpoint share them.
+        """Takes what is known of the endpoint's answers already; all connections to it share that.
 
-        An endpoint repeats most lines in every answer, and what is done with a line depends on nothing else.
+        An endpoint repeats most lines in every answer, and what is done with a line depends on nothing else. The memo
+        is told of whole answers; whoever feeds this asks it first, and need not feed what it knows.
         """
         self._known = {} if known is None else known
         self._memo = memo or AnswerMemo()
@@ -120,12 +121,6 @@ class AnswerReader:
 
     def _feed_head(self, data: bytes) -> None:
         """Takes bytes before the head is whole; the rest of the answer may be among them, and often is."""
-        if not self.has_begun and (known := self._memo.find(data)) is not None:
-            self.has_begun = self.is_complete = self.may_stay = True
-            self.head, body = known
-            if body:
-                self.on_body(body)
-            return
         data = self._collect_head(data)
         # An interim answer: each is read alone, because the next head may not be here whole.
         while data.startswith(b"1", 9):
