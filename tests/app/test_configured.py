@@ -108,6 +108,13 @@ async def slow_answer(scene: Configured) -> int:
     return (await scene.ask(chat(model="x"))).status
 
 
+async def silence(scene: Configured) -> str:
+    scene.a.default = Behaviour(delay_s=2.3)
+    known = len(scene.a.requests)
+    await scene.ask(chat(model="x"))
+    return "asked" if any(one.is_listing for one in scene.a.requests[known:]) else "not asked"
+
+
 async def slow_event(scene: Configured) -> int:
     scene.a.default = Behaviour(events=1, every_s=0.15)
     return (await scene.ask(chat(stream=True, model="x"))).status
@@ -246,6 +253,7 @@ ROWS: Final = (
     Row("a.timeouts.connect_timeout_s", 0.1, slow_connect, "0.1 s", "0.4 s",
         {"a": {"url": "https://{mute}"}, "timeouts": {"connect_timeout_s": 0.4}, **ALONE}),
     Row("a.timeouts.first_byte_timeout_s", 0.1, slow_answer, 504, 200, ALONE),
+    Row("a.timeouts.probe_after_s", 0.1, silence, "asked", "not asked", ALONE),
     Row("a.timeouts.idle_timeout_s", 0.05, slow_event, 504, 200, ALONE),
     Row("a.timeouts.send_timeout_s", 0.1, slow_taker, 504, 200, ALONE),
     Row("a.timeouts.pool_idle_s", 0.05, idle_connection, "closed", "kept", ALONE),

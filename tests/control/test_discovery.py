@@ -452,6 +452,7 @@ async def test_a_listing_that_never_ends_is_given_up(
     await discovery.first_round(10)
 
     assert discovery.reports()[0].error == "It did not list its models within 0 s."
+    assert world.endpoints[0].state.is_up is False
 
 
 async def test_a_fault_of_our_own_is_reported_and_does_not_stop_the_rest() -> None:

@@ -5,7 +5,15 @@ import pytest
 from multillama import __version__
 from multillama.config.schema import EndpointSetting
 from multillama.control.endpoints import base_path, make_endpoints
-from multillama.control.lister import MAX_PAGES, Answer, Headers, Listed, ListingFailed, list_models
+from multillama.control.lister import (
+    MAX_PAGES,
+    Answer,
+    Headers,
+    Listed,
+    ListingFailed,
+    life_question,
+    list_models,
+)
 from multillama.errors import GatewayError
 from tests.control.scripted import Servers, as_json, endpoint, ids, listing, status
 
@@ -261,6 +269,8 @@ async def test_a_redirect_names_its_target_without_secrets(location: str, text: 
         ("connect_timeout", " Check the address, and any firewall between.", False),
         ("endpoint_tls_failed", " Check that https:// is right, and its certificate.", False),
         ("endpoint_closed", "", True),
+        ("first_byte_timeout", "", False),
+        ("endpoint_frozen", "", False),
     ],
 )
 async def test_an_endpoint_that_gives_no_answer_is_explained(
@@ -318,3 +328,17 @@ async def test_a_provider_that_the_operator_named_is_not_corrected() -> None:
     found = await list_models(one, servers)
 
     assert found.endpoint is one
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "is_sure"),
+    [
+        ("http://box:9/base/v1", "/base/v1/models", False),
+        ("http://localhost:11434", "/v1/models", True),
+        ("https://api.openai.com/?a=b", "/v1/models?a=b", True),
+    ],
+)
+def test_whether_an_endpoint_lives_is_shown_by_its_list(
+    url: str, target: str, is_sure: bool
+) -> None:
+    assert life_question(endpoint(url)) == (target, is_sure)

@@ -390,6 +390,7 @@ async def test_a_server_that_hangs_is_given_up_and_holds_up_nobody(
         await world.told_twice.wait()
 
     assert told(slow) == (None, None, None)
+    assert (slow.state.is_doubted, quick.state.is_doubted) == (True, False)
     assert quick.state.loaded == {"m:latest"}
 
 

@@ -36,10 +36,10 @@ def test_the_same_target_is_asked_again_only_where_it_was_not_reached_or_says_la
     assert {name for name, row in CAUSES.items() if row.same} == SAYS_LATER | {"unreachable"}
 
 
-def test_what_cannot_have_been_seen_is_what_never_had_a_connection():
+def test_what_is_no_load_is_what_never_had_a_connection_or_is_frozen():
     unseen = {name for name, row in CAUSES.items() if not row.reached}
 
-    assert unseen == {"unreachable", "connect_timeout"}
+    assert unseen == {"unreachable", "connect_timeout", "frozen"}
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,9 @@ def test_an_endpoint_that_was_not_reached_may_always_be_passed_over():
     causes = {kind: CAUSES[cause_of_error(GatewayError(kind, "It failed."))] for kind in FAILURES}
     not_reached = {kind for kind, cause in causes.items() if not cause.reached}
 
-    assert not_reached == {"endpoint_unreachable", "endpoint_tls_failed", "connect_timeout"}
+    assert not_reached == {
+        "endpoint_unreachable", "endpoint_tls_failed", "connect_timeout", "endpoint_frozen",
+    }  # fmt: skip
     assert {causes[kind].next for kind in not_reached} == {True}
 
 

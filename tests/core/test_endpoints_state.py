@@ -195,3 +195,16 @@ def test_a_breaker_is_asked_where_there_is_one():
     assert before is None
     assert "it could not be reached" in (state.blocked("m", 101.0) or "")
     assert state.blocked("m", 200.0) is None
+
+
+def test_one_that_answers_nothing_is_down_and_its_failures_are_those_of_requests():
+    state = EndpointState("here")
+
+    state.on_silence("It answers nothing.", at=5.0)
+
+    assert (state.is_up, state.last_error, state.last_error_at) == (
+        False,
+        "It answers nothing.",
+        5.0,
+    )
+    assert state.failures == 0

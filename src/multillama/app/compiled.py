@@ -15,6 +15,7 @@ def timeouts_of(settings: Settings) -> Timeouts:
     return Timeouts(
         connect_s=settings.connect_timeout_s,
         first_byte_s=settings.first_byte_timeout_s,
+        probe_after_s=settings.probe_after_s,
         idle_s=settings.idle_timeout_s,
         send_s=settings.send_timeout_s,
         header_s=settings.header_timeout_s,

@@ -32,15 +32,18 @@ from multillama.config.sources import Source
 from multillama.control.diff import Changes, changes, kept_at_the_start
 from multillama.control.discovery import Clock, Discovery, EndpointReport
 from multillama.control.endpoints import make_endpoints, with_own_states
+from multillama.control.lister import HEADERS, life_question
 from multillama.control.prices import unpriced
 from multillama.control.reload import Reloader
 from multillama.control.unserved import UnservedAliases
 from multillama.control.warmth import Prober
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
-from multillama.core.snapshot import Snapshot
+from multillama.core.snapshot import Endpoint, Snapshot
+from multillama.dataplane.fetch import Question
 from multillama.dataplane.handoff import Handoff
 from multillama.dataplane.listener import Listener
+from multillama.dataplane.watch import Watch
 from multillama.observe.lines import Redactor
 from multillama.observe.log import Log
 
@@ -121,6 +124,8 @@ class Gateway:
             self.listener.on_story = self.view.explanations.on_story
             self.view.live = self.listener.live
             stack.callback(self.listener.abort)
+            watch = Watch(self.listener, _life_question)
+            stack.callback(watch.close)
             clock = Clock(time.monotonic, time.time, asyncio.sleep)
             self.prober = Prober(calling.probe, clock=clock, on_news=self.view.on_state)
             self.discovery = Discovery(
@@ -136,6 +141,7 @@ class Gateway:
             self.discovery.start(calling.tasks)
             self.tasks.spawn(self._settle(), name="aliases")
             self.prober.start(calling.tasks)
+            watch.look()
             await self.listener.listen(sockets)
             self._stack = stack.pop_all()
         return self
@@ -255,6 +261,12 @@ class _PageLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._log.event("page", self.format(record), is_warning=True)
+
+
+def _life_question(endpoint: Endpoint) -> tuple[Question, bool]:
+    """Is the `Ask` of the watch."""
+    target, is_sure = life_question(endpoint)
+    return Question(target, HEADERS), is_sure
 
 
 def _look(path: str) -> tuple[int, ...] | None:

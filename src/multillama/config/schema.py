@@ -25,6 +25,7 @@ class EndpointTimeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     connect_timeout_s: Wait = UNSET
     first_byte_timeout_s: Wait = UNSET
+    probe_after_s: Wait = UNSET
     idle_timeout_s: Wait = UNSET
     send_timeout_s: Wait = UNSET
     pool_idle_s: Wait = UNSET
@@ -111,6 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_s: float = 300.0
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 600.0
+    probe_after_s: float = 5.0
     idle_timeout_s: float = 120.0
     send_timeout_s: float = 30.0
     header_timeout_s: float = 10.0
@@ -222,6 +224,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "first_byte_timeout_s",
         600.0,
         "From the end of the request to the first byte of the endpoint's answer.",
+    ),
+    _seconds(
+        "probe_after_s",
+        5.0,
+        "Silence of an endpoint that has work, before it is asked whether it lives.",
     ),
     _seconds("idle_timeout_s", 120.0, "Silence inside an endpoint's answer."),
     _seconds("send_timeout_s", 30.0, "An endpoint that does not take the request's bytes."),

@@ -286,7 +286,7 @@ class Discovery:
             self._on_failure(watched, failure)
         except TimeoutError:
             text = f"It did not list its models within {LISTING_S:.0f} s."
-            self._on_failure(watched, ListingFailed(text))
+            self._on_failure(watched, ListingFailed(text, reached=False))
         finally:
             watched.is_busy = False
             self._tell(watched)

@@ -92,6 +92,8 @@ _UNREACHED: Final = {
     "endpoint_tls_failed": " Check that https:// is right, and its certificate.",
 }
 """Kinds of failure of an endpoint that was not even reached, with what to add to their text."""
+_SILENT: Final = frozenset(("first_byte_timeout", "endpoint_frozen"))
+"""Kinds of failure of one that takes requests and answers nothing."""
 
 
 async def list_models(endpoint: Endpoint, fetch: Fetch) -> Listed:
@@ -181,10 +183,21 @@ async def _get(endpoint: Endpoint, path: str, fetch: Fetch) -> Answer:
         # whoever tells it has named the endpoint
         said = error.text.replace(f"The endpoint {endpoint.name} ", "It ", 1)
         text = said + _UNREACHED.get(error.kind, "")
-        raise ListingFailed(text, reached=error.kind not in _UNREACHED) from error
+        is_reached = error.kind not in _UNREACHED and error.kind not in _SILENT
+        raise ListingFailed(text, reached=is_reached) from error
     if answer.status == 200:
         return answer
     raise _refusal(endpoint, path, answer)
+
+
+def life_question(endpoint: Endpoint) -> tuple[str, bool]:
+    """Return what shows whether an endpoint lives, path and query, and whether its kind answers that at work.
+
+    All kinds of the catalog list their models while they generate. What no row knows may have a single thread.
+    """
+    provider = provider_of(endpoint)
+    path = urljoin(base_path(endpoint) + "/", provider.listing.path)
+    return with_query(path, endpoint), provider is not GENERIC
 
 
 def with_query(path: str, endpoint: Endpoint) -> str:

@@ -138,8 +138,10 @@ class Prober:
                 warmth = await self._asked(probed)
             tells = warmth != UNKNOWN or probed.endpoint.state.is_limit_learnt
             probed.failures, probed.wait_s = 0, None if tells else SILENT_S
-        except (_Failed, GatewayError, TimeoutError):
+        except (_Failed, GatewayError, TimeoutError) as error:
             warmth = UNKNOWN
+            if isinstance(error, TimeoutError):
+                probed.endpoint.state.is_doubted = True  # busy, or frozen: others find out
             probed.failures += 1
             probed.wait_s = min(PERIOD_S * 2**probed.failures, LONGEST_S)
             probed.silent.clear()  # it may come back as another version

@@ -70,7 +70,7 @@ class Cause(NamedTuple):
     condition: BreakerRow = _UNHARMED
     """What the breaker remembers it as."""
     reached: bool = True
-    """False when the endpoint cannot have seen the request: trying elsewhere is then no extra load."""
+    """False when the endpoint cannot have seen the request, or is frozen: trying elsewhere is then no extra load."""
 
 
 # The next target may be tried where the endpoint cannot have generated (not reached, not taken whole, refused), or has
@@ -80,6 +80,7 @@ _ROWS: Final = (
     # no connection
     Cause("unreachable", "no connection: name, refusal, TLS", True, True, UNREACHABLE, reached=False),
     Cause("connect_timeout", "no connection in time", False, True, UNREACHABLE, reached=False),
+    Cause("frozen", "no byte, and no answer to a question of ours either", False, True, UNREACHABLE, reached=False),
     # no answer
     Cause("send_timeout", "it stopped taking the request", False, True, TROUBLE),
     Cause("closed", "it closed the connection without an answer", False, True, TROUBLE),
@@ -113,6 +114,7 @@ CAUSES: Final[dict[str, Cause]] = {row.name: row for row in _ROWS}
 _OF_KIND: Final = {
     "endpoint_unreachable": "unreachable",
     "endpoint_tls_failed": "unreachable",
+    "endpoint_frozen": "frozen",
     "endpoint_closed": "closed",
     "endpoint_malformed": "malformed",
     "endpoint_truncated": "truncated",

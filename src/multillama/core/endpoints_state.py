@@ -29,23 +29,23 @@ class EndpointState:
         "name", "is_up", "in_flight", "first_byte_ms", "requests", "failures", "tokens",
         "models", "last_error", "last_error_at", "listed_at", "listing_ms", "breaker", "queue",
         "on_free", "first_bytes", "slots", "loaded", "busy_slots", "others", "probed_at",
-        "told_slots", "learnt",
+        "told_slots", "learnt", "is_doubted",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_up: bool | None = None
         """None until the first attempt or listing has told."""
+        self.is_doubted = False
+        """True where somebody has waited in vain and left, until it was asked whether it lives."""
         self.in_flight = 0
         self.on_free: Callable[[], None] | None = None
         """Called when a place may be free: an exchange is over, or there are more places. None until somebody waits."""
         self.first_byte_ms: float | None = None
         """Exponentially weighted mean of the time to the first byte of an answer."""
-        self.requests = 0
-        self.failures = 0
+        self.requests = self.failures = self.models = 0
         self.tokens = 0
         """Tokens in and out that its answers have reported."""
-        self.models = 0
         self.last_error: str | None = None
         """Public text of the newest failure; kept after recovery, cleared by nothing."""
         self.last_error_at: float | None = None
@@ -109,6 +109,11 @@ class EndpointState:
         self.last_error, self.last_error_at = text, at
         if not reached:
             self.is_up = False
+
+    def on_silence(self, text: str, *, at: float) -> None:
+        """Takes note that it answers nothing at all."""
+        self.is_up = False
+        self.last_error, self.last_error_at = text, at
 
     def on_listing(self, *, models: int, at: float, took_ms: float) -> None:
         """Takes note of a successful listing."""

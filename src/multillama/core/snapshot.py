@@ -18,6 +18,8 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Name look-up, TCP and TLS of one attempt together."""
     first_byte_s: float = 600.0
     """From the request's last byte to the first byte of the endpoint's answer."""
+    probe_after_s: float = 5.0
+    """Silence of an endpoint that has work, before it is asked whether it lives."""
     idle_s: float = 120.0
     """Silence inside an endpoint's answer."""
     send_s: float = 30.0

@@ -8,6 +8,7 @@ HOT: `on_data` runs for every segment of every answer.
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from multillama.core.causes import cause_of_status
 from multillama.core.held import HELD_BYTES, STARTS, cause_of_held, is_clear, wait_s
@@ -23,6 +24,9 @@ from multillama.dataplane.upstream import Upstream
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.events import BLANK_LINES, WholeEvents
+
+DOUBT_S: Final = 1.0
+"""Whoever has waited so long for a first byte, and leaves, makes others ask whether the endpoint lives."""
 
 
 @learns_names(
@@ -143,6 +147,8 @@ class Attempt:
 
     def cancel(self) -> None:
         """Stops it: the client is gone, or another try has won."""
+        if self.is_sent and not self.status and monotonic() - self.begun_at >= DOUBT_S:
+            self.target_endpoint.state.is_doubted = True
         if self._connecting is not None:
             self._connecting.cancel()
         if self.upstream is not None:

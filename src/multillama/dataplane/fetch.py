@@ -50,12 +50,13 @@ async def fetch(pool: Pool, endpoint: Endpoint, question: Question, *, timeouts:
     """
     exchange = _Fetch(pool, endpoint, question.max_bytes, timeouts)
     try:
-        return await exchange.run(_request(endpoint, question))
+        return await exchange.run(request_of(endpoint, question))
     finally:
         exchange.cancel()
 
 
-def _request(endpoint: Endpoint, question: Question) -> bytes:
+def request_of(endpoint: Endpoint, question: Question) -> bytes:
+    """Returns the bytes of a question."""
     fields, body = question.fields, question.body
     if body is not None:
         length = str(len(body)).encode()

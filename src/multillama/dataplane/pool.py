@@ -29,7 +29,16 @@ BUFFER_BYTES: Final = 256 * 1024
 class Origin:
     """Scheme, host and port of an endpoint, and the idle connections to it."""
 
-    __slots__ = ("_idle", "answer_lines", "answer_memo", "open", "outbox", "timeouts", "timers")
+    __slots__ = (
+        "_idle",
+        "answer_lines",
+        "answers",
+        "answer_memo",
+        "open",
+        "outbox",
+        "timeouts",
+        "timers",
+    )
 
     def __init__(self, timers: Timers, timeouts: Timeouts, outbox: Outbox | None = None) -> None:
         """Takes the outbox that it shares with others: what leaves in one turn leaves together."""
@@ -40,6 +49,8 @@ class Origin:
         self.answer_lines: dict[bytes, int] = {}
         """Header lines of its answers, and what is done with each; see `AnswerReader`."""
         self.answer_memo = AnswerMemo()
+        self.answers = 0
+        """How many have begun."""
         self.open: set[Upstream] = set()
 
     def take(self) -> Upstream | None:

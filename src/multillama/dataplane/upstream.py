@@ -90,6 +90,7 @@ class Upstream(asyncio.Protocol):
             self._origin.outbox.write(self.transport, data)
         if is_last:
             self._is_sent = True
+            self._sent_at = self._timers.now()
             if not self.is_paused:
                 self._timers.arm(self, self._origin.timeouts.first_byte_s)
 
@@ -104,6 +105,22 @@ class Upstream(asyncio.Protocol):
         if not self.is_closed:
             self.transport.resume_reading()
             self._timers.arm(self, self._origin.timeouts.idle_s)
+
+    @property
+    def waits_since(self) -> float | None:
+        """When the request was sent of whose answer no byte has come; None where none is waited for."""
+        is_silent = self._is_sent and not self.is_paused and not self._reader.has_begun
+        return self._sent_at if is_silent and self.answering is not None else None
+
+    def has_spoken_since(self, at: float) -> bool:
+        """Says whether bytes of an answer that is not whole yet have come since then, or wait for a slow client."""
+        if self.answering is None or not self._is_announced:
+            return False
+        return self.deadline == NEVER or self.deadline - self._origin.timeouts.idle_s >= at
+
+    def give_up(self, error: GatewayError) -> None:
+        """Ends an answer that is not to be waited for any longer."""
+        self._lose(error)
 
     def abort(self) -> None:
         """Ends the connection at once, which tells the endpoint to stop generating."""
@@ -145,6 +162,7 @@ class Upstream(asyncio.Protocol):
             if reader.head is None:
                 return
             self._is_announced = True
+            self._origin.answers += 1
             answering.on_head(reader.head)
             if self.deadline != NEVER and not reader.is_complete:
                 self._timers.arm(self, self._origin.timeouts.idle_s)
