@@ -118,6 +118,7 @@ SEARCHED = {"type": "server_tool_use", "id": "s", "name": "web_search", "input":
             [Open(0, Text("")), Close(0), Open(1, Text("")), Close(1)],
         ),
         ([{"type": "content_block_delta", "index": 0}], []),
+        ([delta([])], []),
         ([TEXT[0], delta("text_delta", text=7), closed()], [Open(0, Text("")), Close(0)]),
         ([{"type": "ping"}, {"type": "new", "a": 1}], [Other("new", {"type": "new", "a": 1})]),
         ([BEGIN], []),

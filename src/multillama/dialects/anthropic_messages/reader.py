@@ -175,7 +175,7 @@ class MessagesReader:
         kind = delta.get("type")
         block = self._blocks.get(_index(event))
         if block is None:
-            block = self._unannounced(event, kind)
+            block = self._unannounced(event, text_of(delta, "type"))
             if block is None:
                 return
         if kind == block.takes:
@@ -190,7 +190,7 @@ class MessagesReader:
         else:
             self._more(block, text_of(delta, "type"), delta)
 
-    def _unannounced(self, event: Object, kind: Any) -> _Block | None:
+    def _unannounced(self, event: Object, kind: str) -> _Block | None:
         """Opens a block whose beginning has not come, where the delta tells what it is."""
         of = {"text_delta": "text", "thinking_delta": "thinking"}.get(kind)
         if of is None or self._finished:
