@@ -151,6 +151,7 @@ class Upstream(asyncio.Protocol):
         if not reader.has_begun and self._is_sent:
             known = self._origin.answer_memo.find(data)
             if known is not None:
+                self._origin.answers += 1
                 self._take_whole(answering, *known)
                 return
         try:
