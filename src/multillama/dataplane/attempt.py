@@ -30,15 +30,9 @@ DOUBT_S: Final = 1.0
 
 
 @learns_names(
-    "error",
-    "failure_notes",
-    "is_judged",
-    "needs_event",
-    "rival",
-    "stitch",
-    "_had_bytes",
-    "_is_retry",
-)
+    "deadline", "error", "failure_notes", "is_judged", "is_probe", "needs_event", "rival", "role", "stitch", "watched",
+    "_had_bytes", "_is_retry",
+)  # fmt: skip
 class Attempt:
     """One try of one target."""
 
