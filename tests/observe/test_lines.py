@@ -326,7 +326,7 @@ def test_a_token_count_that_was_not_told_is_a_question_mark():
         "sk-proj-" + "aB3_-" * 30,
         "sk-ant-api03-0123456789abcdef",
         "gsk_0123456789abcdefABCD",
-        "AIzaSyA0123456789abcdefghijklmnopqrstuv",
+        "AIza" + "aB3_-" * 7,
         "hf_0123456789abcdefghij",
     ],
 )
