@@ -28,6 +28,14 @@ def until_listed(gateway, model):
     raise AssertionError(gateway.log.read_text())
 
 
+def until_told(gateway, event):
+    """Wait until the log has an event that nothing else tells: a stop would end the reading of the file."""
+    end = time.monotonic() + WAIT_S
+    while event not in gateway.log.read_text():
+        assert time.monotonic() < end, gateway.log.read_text()
+        time.sleep(0.02)
+
+
 def test_a_file_serves_and_a_hang_up_reloads_it(tmp_path):
     with ScriptedServer(["m1"]) as a, ScriptedServer(["m2"]) as b:
         file = tmp_path / "multillama.toml"
@@ -45,7 +53,7 @@ def test_a_file_serves_and_a_hang_up_reloads_it(tmp_path):
             headers, _ = ask(gateway, "/v1/chat/completions", {"model": "fast", "messages": []})
             file.write_text("endpoints = 3\n")
             os.kill(gateway.pid, signal.SIGHUP)
-            until_listed(gateway, "m2")
+            until_told(gateway, "reload_refused")
 
         log = gateway.log.read_text()
         assert headers["x-multillama-endpoint"] == "b"
