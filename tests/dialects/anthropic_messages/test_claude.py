@@ -1,6 +1,7 @@
 import pytest
 
-from multillama.dialects.anthropic_messages.claude import claude_of, is_claude
+from multillama.dialects.anthropic_messages.claude import OWN_MACHINES, claude_of, is_claude
+from multillama.providers.catalog import LOCALS
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,9 @@ def test_each_generation_takes_what_it_takes(model, facts):
 def test_a_claude_is_asked_for_no_more_than_it_can_make():
     assert claude_of("claude-3-haiku", "anthropic").default_max_tokens == 4096
     assert claude_of("claude-opus-5", "anthropic").default_max_tokens == 32_000
+
+
+def test_every_runtime_of_open_models_is_known():
+    others = {"litellm", "infinity"}  # a proxy to anything, and one of embeddings alone
+
+    assert {row.name for row in LOCALS} - others == OWN_MACHINES

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 from multillama.core.codec import Misfit
 from multillama.dialects.anthropic_messages.codec import CODEC, COUNT_CODEC
 from tests.dialects.anthropic_messages.spoken import goal, reply, sse
+from tests.recorded import recorded
 
 CALM = settings(max_examples=150, deadline=None)
 DEEP = (
@@ -110,3 +111,19 @@ def test_errors_of_any_bytes_are_always_read(status, body):
 
     assert fault.status == status
     assert json.loads(CODEC.write_fault(fault))["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "read"),
+    [("*.req.json", READERS[0]), ("*.resp.json", READERS[1]), ("*.resp.sse", stream)],
+)
+@CALM
+@given(data=st.data())
+def test_recordings_with_faults(pattern, read, data):
+    body = data.draw(
+        st.sampled_from(recorded(f"openllmetry/api.anthropic.com/{pattern}"))
+    ).read_bytes()
+    at, length = data.draw(st.integers(0, len(body))), data.draw(st.integers(0, 40))
+
+    judge(read, body[:at] + data.draw(st.binary(max_size=5)) + body[at + length :])
+    judge(read, body[:at] + body[at : at + length] * 2 + body[at + length :])

@@ -102,7 +102,7 @@ _ROWS: Final = MappingProxyType(
 )
 _LONGEST_FIRST: Final = tuple(sorted(_ROWS.items(), key=lambda row: -len(row[0])))
 
-_OWN_MACHINES: Final = frozenset(
+OWN_MACHINES: Final = frozenset(
     {
         "docker", "gpt4all", "jan", "koboldcpp", "lemonade", "llama.cpp", "lm-studio", "ollama", "sglang", "tabbyapi",
         "text-generation-webui", "tgi", "vllm", "xinference",
@@ -120,7 +120,7 @@ def claude_of(model: str, provider: str) -> Claude | None:
         provider: Its row in the catalog.
     """
     _, claude, rest = model.lower().rpartition("claude-")
-    if provider in _OWN_MACHINES or not claude:
+    if provider in OWN_MACHINES or not claude:
         return None
     name = claude + rest.replace(".", "-").replace("@", "-").replace("_", "-")
     return next(row for prefix, row in _LONGEST_FIRST if _begins_with(prefix, name))
