@@ -6,17 +6,25 @@ from typing import Final
 
 from multillama.core.codec import Codec, CountCodec, EmbedCodec
 from multillama.dialects.anthropic_messages import codec as anthropic_messages
+from multillama.dialects.gemini import codec as gemini
 
 CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
     {
         "anthropic.messages": anthropic_messages.CODEC,
+        "gemini": gemini.CODEC,
     }
 )
 """Dialect to its row."""
 
-EMBED_CODECS: Final[Mapping[str, EmbedCodec]] = MappingProxyType({})
+EMBED_CODECS: Final[Mapping[str, EmbedCodec]] = MappingProxyType(
+    {
+        "gemini.embed": gemini.EMBED_CODEC,
+        "gemini.batch_embed": gemini.BATCH_EMBED_CODEC,
+    }
+)
 COUNT_CODECS: Final[Mapping[str, CountCodec]] = MappingProxyType(
     {
         "anthropic.messages": anthropic_messages.COUNT_CODEC,
+        "gemini": gemini.COUNT_CODEC,
     }
 )
