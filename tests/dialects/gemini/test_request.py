@@ -201,7 +201,7 @@ def test_a_plain_prompt_is_what_the_user_says():
 
 
 def test_names_of_speakers_are_lost():
-    assert of_others(Message("user", [Text("a")], name="Ann"))[1] == ("name",)
+    assert of_others(Message("user", [Text("a")], name="Ann"))[1] == ("messages.name",)
 
 
 def test_extras_of_another_family_are_not_told():

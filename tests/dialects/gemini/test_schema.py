@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.dialects.gemini.schema import json_schema
+from multillama.dialects.gemini.schema import json_schema, undeclared
 
 CASES = {
     "types are spelled small": (
@@ -59,3 +59,15 @@ def test_a_schema_of_openapi_becomes_json_schema(case):
 
 def test_what_is_no_schema_stays():
     assert json_schema(True) is True
+
+
+@pytest.mark.parametrize(
+    ("schema", "wanted"),
+    [
+        ({"$schema": "a", "type": "object"}, {"type": "object"}),
+        ({"type": "object"}, {"type": "object"}),
+        (True, True),
+    ],
+)
+def test_the_name_of_its_language_is_left_out(schema, wanted):
+    assert undeclared(schema) == wanted

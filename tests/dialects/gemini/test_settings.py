@@ -61,7 +61,7 @@ def test_a_schema_of_openapi_is_read_as_json_schema():
 @pytest.mark.parametrize(
     ("schema", "wanted"),
     [
-        (SCHEMA, {**SCHEMA, "description": "what"}),
+        ({**SCHEMA, "$schema": "a"}, {**SCHEMA, "description": "what"}),
         ({"description": "own"}, {"description": "own"}),
         (True, True),
     ],

@@ -97,12 +97,12 @@ TOOLS = {
     "a strict one to keep": (
         Tool("f", schema=SCHEMA, is_strict=True, cache="5m", extras={"defer_loading": True, "x": None}),
         [{"name": "f", "parametersJsonSchema": SCHEMA}],
-        ("cache", "tool.strict", "extras.defer_loading"),
+        ("cache", "tools.strict", "extras.defer_loading"),
     ),
     "a custom one": (
         Tool("f", is_custom=True, format={"type": "grammar"}),
         [{"name": "f", "parametersJsonSchema": INPUT}],
-        ("tool.format",),
+        ("tools.format",),
     ),
 }  # fmt: skip
 
@@ -123,13 +123,17 @@ def test_a_custom_tool_of_plain_text_loses_nothing():
 
 
 def test_the_search_of_others_is_googles_and_other_hosted_tools_are_named():
-    search = Tool("web_search", hosted="web_search_20250305", extras={"max_uses": 3})
+    search = Tool(
+        "web_search",
+        hosted="web_search_20250305",
+        extras={"max_uses": 3, "type": "web_search_20250305"},
+    )
 
     body, lost = of_others(search, Tool("x", hosted="code_interpreter"))
 
     assert (body["tools"], lost) == (
         [{"googleSearch": {}}],
-        ("extras.max_uses", "tool.code_interpreter"),
+        ("extras.max_uses", "tools.code_interpreter"),
     )
 
 

@@ -207,7 +207,7 @@ def _write_messages(
     contents: list[Object] = []
     for message in request.messages:
         if message.name is not None:
-            goal.losses.drop("name")
+            goal.losses.drop("messages.name")
         is_system = message.role in ("system", "developer")
         parts = writer.write(message.parts)
         if not parts:

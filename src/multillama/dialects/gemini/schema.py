@@ -14,6 +14,7 @@ _WHOLE: Final = frozenset((
     "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties",
 ))  # fmt: skip
 """64-bit integers, which ProtoJSON writes as texts."""
+_LANGUAGE: Final = "$schema"
 _NAMES: Final = {"defs": "$defs", "ref": "$ref"}
 
 
@@ -28,6 +29,13 @@ def json_schema(value: Any) -> Any:
             schema[_NAMES.get(name, name)] = _member(name, member)
     if members.get("nullable") is True:
         _allow_null(schema)
+    return schema
+
+
+def undeclared(schema: Any) -> Any:
+    """Returns a schema without the name of its language, which Gemini does not know."""
+    if isinstance(schema, dict) and _LANGUAGE in schema:
+        return {name: member for name, member in schema.items() if name != _LANGUAGE}
     return schema
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from multillama.core.canonical import Extras, Format, Request
 from multillama.core.codec import Losses
 from multillama.core.shape import Members, Object
-from multillama.dialects.gemini.schema import json_schema
+from multillama.dialects.gemini.schema import json_schema, undeclared
 from multillama.dialects.gemini.spelling import an_object_of
 from multillama.dialects.gemini.thinking import THINKING, read_thinking, write_thinking
 
@@ -100,7 +100,7 @@ def _write_format(form: Format, settings: Object) -> None:
         return
     settings["responseMimeType"] = _JSON
     if form.kind == "schema":
-        schema = form.schema
+        schema = undeclared(form.schema)
         if form.description and isinstance(schema, dict) and "description" not in schema:
             schema = {**schema, "description": form.description}
         settings["responseJsonSchema"] = schema

@@ -11,7 +11,7 @@ from typing import Any, Final
 from multillama.core.canonical import Extras, Request, Tool, ToolChoice
 from multillama.core.codec import Losses, Misfit
 from multillama.core.shape import Members, Object
-from multillama.dialects.gemini.schema import json_schema
+from multillama.dialects.gemini.schema import json_schema, undeclared
 from multillama.dialects.gemini.spelling import an_object_of, rows_of
 
 TOOL_CONFIG: Final = "toolConfig."
@@ -21,6 +21,8 @@ _SEARCH: Final = "web_search"
 _GOOGLE_SEARCH: Final = "googleSearch"
 _FUNCTIONS: Final = "functionDeclarations"
 _MODES: Final = {"AUTO": "auto", "ANY": "required", "NONE": "none", "VALIDATED": "auto"}
+_NAMING: Final = ("type", "name")
+"""Members of a hosted tool of others that say which one it is."""
 _EMPTY: Final[Object] = {"type": "object", "properties": {}}
 
 
@@ -97,7 +99,7 @@ def write_tools(tools: list[Tool], losses: Losses, *, same: bool) -> list[Object
             hosted.append({_GOOGLE_SEARCH: {}})
             _drop(tool.extras, losses)
         else:
-            losses.drop(f"tool.{tool.hosted}")
+            losses.drop(f"tools.{tool.hosted}")
     return [{_FUNCTIONS: functions}, *hosted] if functions else hosted
 
 
@@ -113,11 +115,11 @@ def _write_function(tool: Tool, losses: Losses, *, same: bool) -> Object:
             "required": ["input"],
         }
         if tool.format is not None:
-            losses.drop("tool.format")
+            losses.drop("tools.format")
     if schema is not None:
-        function["parametersJsonSchema"] = schema or _EMPTY
+        function["parametersJsonSchema"] = undeclared(schema) or _EMPTY
     if tool.is_strict:
-        losses.drop("tool.strict")
+        losses.drop("tools.strict")
     if same:
         function.update(tool.extras)
     else:
@@ -127,7 +129,7 @@ def _write_function(tool: Tool, losses: Losses, *, same: bool) -> Object:
 
 def _drop(extras: Extras, losses: Losses) -> None:
     for name, value in extras.items():
-        if value:
+        if value and name not in _NAMING:
             losses.drop(f"extras.{name}")
 
 
