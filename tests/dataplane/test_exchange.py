@@ -48,6 +48,29 @@ def test_the_right_key_and_few_hops_are_let_in():
     assert b"x-multillama-hops: %d\r\n" % MAX_HOPS in upstream.sent
 
 
+def test_a_key_that_was_right_is_not_when_the_gateways_has_changed():
+    stage = Stage(api_key=b"front-door")
+    client = stage.client()
+    request = post(None, b"Content-Length: 15\r\n", b"Authorization: Bearer front-door\r\n")
+
+    for key in (b"front-door", b"back-door", None, b"front-door"):
+        stage.listener.snapshot = msgspec.structs.replace(stage.listener.snapshot, api_key=key)
+        client.send(request)
+        if client.protocol.running is not None:
+            stage.answer()
+
+    assert client.statuses == [200, 401, 200, 200]
+
+
+def test_a_head_with_a_wrong_key_is_refused_each_time():
+    client = Stage(api_key=b"front-door").client()
+
+    for _ in range(3):
+        client.send(post(None, b"Content-Length: 15\r\n", b"x-api-key: wrong\r\n"))
+
+    assert client.statuses == [401, 401, 401]
+
+
 @pytest.mark.parametrize(("api_key", "status"), [(None, 403), (b"front-door", 200)])
 def test_a_strangers_page_is_kept_out_where_no_key_does_it(api_key, status):
     stage = Stage(api_key=api_key)

@@ -9,7 +9,7 @@ from multillama.wire.parse import parse_head
 
 
 def facts(head):
-    left_out = ("length", "outgoing")
+    left_out = ("length", "outgoing", "accepted")
     return {name: getattr(head, name) for name in Head.__slots__ if name not in left_out}
 
 

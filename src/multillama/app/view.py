@@ -1,7 +1,6 @@
 """The gateway as its page sees it: facts from memory, and one counter that tells when they have changed."""
 
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 from typing import Final
@@ -19,7 +18,7 @@ from multillama.core.strategies import Live
 from multillama.core.unserved import unserved_texts
 from multillama.dataplane.story import Story
 from multillama.errors import GatewayError
-from multillama.observe.explain import Explanations
+from multillama.observe.explain import UNASKED, Explanations
 from multillama.providers.listing import context_length
 from multillama.web.view import EndpointView, ModelView
 
@@ -37,7 +36,6 @@ class GatewayView:
         self._host = settings.host
         self._api_key = settings.api_key
         self._snapshot = Snapshot()
-        self._recent: deque[Record] = deque(maxlen=RECENT)
         self.explanations = Explanations(Story())
         self.live: Live | None = None
         """What moves from one plan to the next; set when there is a data plane."""
@@ -58,8 +56,7 @@ class GatewayView:
     def on_record(self, record: Record) -> None:
         """Takes note of a finished exchange."""
         self.explanations.on_record(record)
-        if record.operation not in ("health", "ready"):
-            self._recent.append(record)
+        if record.operation not in UNASKED:
             self._changes += 1
 
     def on_state(self) -> None:
@@ -88,7 +85,7 @@ class GatewayView:
         return tuple(unserved_texts(self._snapshot).values())
 
     def recent(self) -> Sequence[Record]:
-        return list(reversed(self._recent))
+        return self.explanations.newest(RECENT)
 
     def exchanges(self, limit: int) -> Sequence[Record]:
         return self.explanations.newest(limit)

@@ -218,7 +218,7 @@ class Downstream(asyncio.Protocol):
             self._wait(listener.snapshot.timeouts.keep_alive_s)
             listener.serve_other(self, head, length, raw)
             return
-        request = Request(head, length, operation, at=listener.clock(), started=listener.now())
+        request = Request(head, length, operation, listener.clock(), listener.now())
         self._request = request
         if length and len(rest) >= length:  # as most
             request.take_whole(rest if len(rest) == length else rest[:length])

@@ -261,10 +261,12 @@ class Exchange:
         Raises:
             GatewayError: `invalid_api_key`, `loop_detected` or `body_too_large`.
         """
-        request = self.request
-        head = request.head
-        check_key(head.credential, api_key=snapshot.api_key)
-        if head.origin is not None and snapshot.api_key is None:
+        request, head = self.request, self.request.head
+        api_key = snapshot.api_key
+        if api_key is not None and head.accepted is not api_key:  # a repeated head is compared once
+            check_key(head.credential, api_key=api_key)
+            head.accepted = api_key
+        if api_key is None and head.origin is not None:
             check_page(head.origin, host=head.host, bound=snapshot.bound)
         if head.hops >= MAX_HOPS:
             raise GatewayError(
@@ -304,7 +306,7 @@ class Exchange:
             # Not its time to the first byte: who refuses is quick, and would draw more.
             state.is_up = True
             state.on_status(status, at=self.request.at)
-        elif status and attempt.why is None:
+        elif status and error is None and attempt.cause is None:
             state.on_answer((attempt.first_byte_at - attempt.begun_at) * 1000)
         if error is not None:
             reached = CAUSES[cause_of_error(error)].reached

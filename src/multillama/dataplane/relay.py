@@ -18,8 +18,10 @@ from multillama.wire.answers import status_line
 EDGE_BYTES: Final = 2048
 """How much of an answer's beginning and end is kept, to read its usage."""
 
+END: Final = b"\r\n"
+"""In place of a last header line: joined to the others it ends the head."""
 LAST_CHUNK: Final = b"0\r\n\r\n"
-CHUNKED: Final = b"transfer-encoding: chunked"
+CHUNKED: Final = "transfer-encoding: chunked"
 UNBUFFERED: Final = b"x-accel-buffering: no"
 """Tells an nginx in front of us to pass events on as they come."""
 
@@ -106,20 +108,20 @@ class Relay:
         # The endpoint's own request id is the one its support asks for, so it keeps that name.
         name = "x-multillama-id" if head.has_request_id else "x-request-id"
         own = f"{name}: {self._exchange_id}\r\nx-multillama-endpoint: {endpoint}"
-        lines.append(own.encode("latin-1"))
-        if notes:
-            lines.append(notes)
         if length is not None:
             self._is_framed = True
             # 204 has no framing line at all (RFC 9110 §8.6); a 304's length describes what is not sent.
             if head.status != 204:
-                lines.append(b"content-length: %d" % length)
+                own = f"{own}\r\ncontent-length: {length}"
         elif head.may_have_body:
             self._is_chunked = self._is_framed = client.has_http_11
             if self._is_chunked:
-                lines.append(CHUNKED)
+                own = f"{own}\r\n{CHUNKED}"
             else:
                 self.must_close = True
+        lines.append(own.encode("latin-1"))
+        if notes:
+            lines.append(notes)
         if head.is_event_stream:
             self._begin_stream(head)
         else:
@@ -129,7 +131,8 @@ class Relay:
             lines.append(b"connection: close")
         elif not client.has_http_11:
             lines.append(b"connection: keep-alive")
-        self._head_bytes = status_line(head.status) + b"\r\n".join(lines) + b"\r\n\r\n"
+        lines.append(END)
+        self._head_bytes = status_line(head.status) + b"\r\n".join(lines)
         client.on_commit()
 
     def _begin_stream(self, head: AnswerHead) -> None:

@@ -95,7 +95,7 @@ class Head:
     """The facts of one request's head."""
 
     __slots__ = (
-        "chunked", "content_type", "credential", "expects_continue", "forward", "has_http_11",
+        "accepted", "chunked", "content_type", "credential", "expects_continue", "forward", "has_http_11",
         "hints", "hops", "host", "keep_alive", "length", "method", "origin", "outgoing", "path", "query",
         "wishes",
     )  # fmt: skip
@@ -113,6 +113,8 @@ class Head:
         self.expects_continue = False
         self.credential: bytes | None = None
         """The client's key, of whichever of the four fields; a secret."""
+        self.accepted: bytes | None = None
+        """The gateway's key that the client's was compared with and found right; a secret."""
         self.content_type = b""
         self.host: bytes | None = None
         self.origin: bytes | None = None

@@ -57,7 +57,9 @@ def peek(body: bytes) -> View:
     # schemas, so the exact check runs only when the bytes occur more than once, or a name may hide in escapes.
     # From behind, because CPython searches three times as fast that way.
     last = body.rfind(b'"model"')
-    if (last > 0 and body.rfind(b'"model"', 0, last) >= 0) or _may_hide_letters(body):
+    if (last > 0 and body.rfind(b'"model"', 0, last) >= 0) or (
+        b"\\" in body and _may_hide_letters(body)
+    ):
         _refuse_twice(body)
     return view
 
