@@ -1,7 +1,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.core.sound import sound_part
+from multillama.core.sound import look_through, sound_part
+from multillama.errors import GatewayError
 from tests.core.streams import DIALECTS, chunk, event, stream
 
 
@@ -44,3 +45,40 @@ def test_no_bytes_are_a_crash(data: bytes) -> None:
     sound, fault = sound_part(b"data: " + data + b"\n\n")
 
     assert (sound == b"data: " + data + b"\n\n") == (fault is None)
+
+
+WORD = chunk(choices=[{"index": 0, "delta": {"content": "One"}}])
+DONE = b"data: [DONE]\n\n"
+
+
+def test_what_is_sound_passes_whole() -> None:
+    assert look_through(WORD, [], None, is_last=False) == (WORD, b"", None)
+    assert look_through(DONE, [WORD], None, is_last=True) == (DONE, b"", None)
+    assert look_through(b"", [WORD, DONE], None, is_last=True) == (b"", b"", None)
+
+
+def test_what_is_wrong_is_held_back_with_all_that_follows_it() -> None:
+    wrong = b"data: <html>\n\n"
+
+    passes, held, fault = look_through(WORD + wrong + DONE, [], None, is_last=True)
+
+    assert (passes, held) == (WORD, wrong + DONE)
+    assert fault == ("endpoint_malformed", "sent an event that is no JSON object")
+
+
+def test_an_end_before_the_last_event_is_a_fault() -> None:
+    _, _, fault = look_through(WORD, None, None, is_last=True)
+
+    assert fault == ("endpoint_truncated", "ended its answer before the last event")
+
+
+def test_a_continuation_is_what_its_stitch_makes_of_it() -> None:
+    def rest(data: bytes, *, is_last: bool) -> bytes:
+        if is_last:
+            raise GatewayError("endpoint_malformed", "is none")
+        return data.upper()
+
+    assert look_through(b"a", [], rest, is_last=False) == (b"A", b"", None)
+    assert look_through(b"a", [], rest, is_last=True) == (
+        b"", b"", ("endpoint_malformed", "is none"),
+    )  # fmt: skip

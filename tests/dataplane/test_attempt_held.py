@@ -7,6 +7,7 @@ import pytest
 from multillama.core.policy import QueuePolicy
 from tests.dataplane.routed import ASK_STREAM, Routed, begun, framed, local, rest, text_of
 from tests.dataplane.stage import OK, ok
+from tests.dataplane.test_upload import FORM, upload
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
 COMMENT = STREAM + b"\r\n" + framed(b": OPENROUTER PROCESSING\n\n")
@@ -250,3 +251,42 @@ def test_a_stream_that_cannot_go_on_where_it_broke_off_is_compressed_in_vain():
 
     assert text_of(client) == "one two"
     assert b"\x1f\x8b" not in client.received
+
+
+# our key in an endpoint's words
+
+QUOTED = b'{"error":{"message":"Incorrect API key provided: of-a-secret"}}'
+
+
+def keyed():
+    head = b"host: a\r\nauthorization: Bearer of-a-secret\r\n"
+    return Routed(*local("a", fixed_head=head))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_endpoint_that_quotes_our_key_does_not_tell_it_to_the_client(status):
+    stage = keyed()
+    client = stage.ask()
+
+    stage.answered_by("a", ok(QUOTED, b"%d No" % status))
+
+    assert client.answers() == [(status, QUOTED.replace(b"of-a-secret", b"*" * 11))]
+
+
+def test_what_an_upload_is_told_does_not_have_it_either():
+    stage = keyed()
+    client = stage.ask(upload(FORM))
+
+    stage.answered_by("a", ok(QUOTED, b"401 No"))
+
+    assert client.answers() == [(401, QUOTED.replace(b"of-a-secret", b"*" * 11))]
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+def test_all_other_answers_pass_byte_for_byte(status):
+    stage = keyed()
+    client = stage.ask()
+
+    stage.answered_by("a", ok(b" " + QUOTED[10:], b"%d Yes" % status))
+
+    assert client.answers() == [(status, b" " + QUOTED[10:])]

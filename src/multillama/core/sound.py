@@ -8,6 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from multillama.core.partial import UNREADABLE
+from multillama.core.stitch import Stitch
+from multillama.core.usage import says_it_is_over
+from multillama.errors import GatewayError
 from multillama.wire.sse import data_of, events_in
 
 
@@ -17,6 +20,34 @@ class _Event(msgspec.Struct):
 
 
 _EVENT: Final = msgspec.json.Decoder(_Event)
+
+
+def look_through(
+    data: bytes, kept: list[bytes] | None, stitch: Stitch | None, *, is_last: bool
+) -> tuple[bytes, bytes, tuple[str, str] | None]:
+    """Finds what must not reach a client whose stream can be continued.
+
+    Args:
+        data: Whole events.
+        kept: What the client has.
+        stitch: What makes a continuation the rest, where this is one.
+        is_last: True if the endpoint says that this is the end.
+
+    Returns:
+        What may pass, what is held back, and the kind and words of the fault, if there is one.
+    """
+    if stitch is not None:
+        try:
+            return stitch(data, is_last=is_last), b"", None
+        except GatewayError as error:
+            return b"", b"", (error.kind, error.text)
+    sound, what = sound_part(data)
+    if what is not None:
+        return sound, data[len(sound) :], ("endpoint_malformed", what)
+    # Not the relay's `ending`: a last event may be longer than that.
+    if is_last and not says_it_is_over(b"".join((kept or [])[-2:]) + data):
+        return data, b"", ("endpoint_truncated", "ended its answer before the last event")
+    return data, b"", None
 
 
 def sound_part(data: bytes) -> tuple[bytes, str | None]:

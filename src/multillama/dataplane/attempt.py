@@ -12,10 +12,10 @@ from typing import Final
 
 from multillama.core.causes import cause_of_status
 from multillama.core.held import HELD_BYTES, STARTS, cause_of_held, is_clear, wait_s
+from multillama.core.own_key import QUOTING, hide_own_key
 from multillama.core.snapshot import Endpoint, Target, Timeouts
-from multillama.core.sound import sound_part
+from multillama.core.sound import look_through
 from multillama.core.stitch import Stitch
-from multillama.core.usage import says_it_is_over
 from multillama.dataplane.layout import learns_names
 from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.relay import Relay
@@ -192,12 +192,12 @@ class Attempt:
         """Lets an answer that may be a failure wait, unless that would change nothing."""
         if head.has_open_events:
             self._events = WholeEvents()
-        if self.is_judged:
+        if not self.is_judged and cause_of_status(head.status, b"") is not None:
+            self.notes = self.failure_notes
+        if self.is_judged or head.status in QUOTING:
             self.held_head = head
             self._is_watched = True
         else:
-            if cause_of_status(head.status, b"") is not None:
-                self.notes = self.failure_notes
             self._begin(head)
 
     @property
@@ -257,35 +257,18 @@ class Attempt:
         """Passes on what has been looked at."""
         relay = self._relay
         if self._is_watched:
-            data, fault = self._inspect(data, is_last=is_last)
+            data, self.held, fault = look_through(data, relay.kept, self.stitch, is_last=is_last)
             if fault is not None:
                 if data:
                     relay.keep(data)
                     relay.pass_on(data, False)
-                self.give_up(fault)
+                self.give_up(self._fault(*fault))
                 return
             relay.keep(data)
             self._is_watched = self.stitch is not None or relay.kept is not None
         relay.pass_on(data, is_last)
         if is_last:
             self._end()
-
-    def _inspect(self, data: bytes, *, is_last: bool) -> tuple[bytes, GatewayError | None]:
-        """Finds what must not reach a client whose stream can be continued; what is left of it is held."""
-        if self.stitch is not None:
-            try:
-                return self.stitch(data, is_last=is_last), None
-            except GatewayError as error:
-                return b"", self._fault(error.kind, error.text)
-        sound, what = sound_part(data)
-        if what is not None:
-            self.held = data[len(sound) :]
-            return sound, self._fault("endpoint_malformed", what)
-        kept = self._relay.kept or []  # not `ending`: a last event may be longer than that
-        if is_last and not says_it_is_over(b"".join(kept[-2:]) + data):
-            what = "ended its answer before the last event"
-            return data, self._fault("endpoint_truncated", what)
-        return data, None
 
     def _fault(self, kind: str, what: str) -> GatewayError:
         text = f"The endpoint {self.endpoint} {what}."
@@ -313,6 +296,8 @@ class Attempt:
 
     def _settle(self, head: AnswerHead, held: bytes, *, is_last: bool) -> None:
         """Lets an answer begin, or ends the attempt if it is a failure."""
+        if head.status in QUOTING:
+            held = self.held = hide_own_key(held, self.target_endpoint.fixed_head)
         if self._may_fail(head, len(held), is_last=is_last):
             self.cause = cause_of_held(head, held, follows=self._relay.is_begun, is_whole=is_last)
         if self.cause is None:
@@ -333,6 +318,8 @@ class Attempt:
 
     def _may_fail(self, head: AnswerHead, size: int, *, is_last: bool) -> bool:
         """Says whether it matters that an answer is a failure: of the only target, what is long goes on as it comes."""
+        if not self.is_judged:
+            return False
         if self._relay.is_begun or (head.status >= 400 and self.has_others):
             return True
         return size <= HELD_BYTES and (is_last or head.status < 400)
