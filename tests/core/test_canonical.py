@@ -16,7 +16,7 @@ def test_everything_but_the_model_is_left_open():
     said = {
         field: getattr(Request("m"), field)
         for field in Request.__struct_fields__
-        if field not in ("model", "stream", "wants_usage", "family")
+        if field not in ("model", "stream", "wants_usage", "wants_signatures", "family", "dialect")
     }
 
     assert all(value in (None, [], {}) for value in said.values())

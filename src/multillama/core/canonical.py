@@ -54,6 +54,8 @@ class Text(msgspec.Struct):
     logprobs: list[Logprob] = []
     extras: Extras = {}
     """Annotations and citations, too."""
+    item_id: str | None = None
+    """The id of the output item it stands in (Responses); texts of one item stand next to each other."""
 
 
 class Source(msgspec.Struct):
@@ -109,12 +111,25 @@ class Reasoning(msgspec.Struct):
     """True where there is no text to read, and `signature` is all."""
     id: str | None = None
     extras: Extras = {}
+    is_summary: bool | None = None
+    """True if it tells of the thoughts, False if it is them; None where nobody says."""
 
 
 class Refusal(msgspec.Struct):
     """The model's words for not answering."""
 
     text: str
+    item_id: str | None = None
+
+
+class Namespace(msgspec.Struct):
+    """The named group that a tool stands in (Responses); no other dialect needs to know of it."""
+
+    name: str
+    tool: str
+    """The tool's name inside the group; its own `name` tells it from all others."""
+    description: str | None = None
+    extras: Extras = {}
 
 
 class ToolCall(msgspec.Struct):
@@ -128,6 +143,7 @@ class ToolCall(msgspec.Struct):
     item_id: str | None = None
     """The id of the output item it stands in, where that is another than the call's."""
     extras: Extras = {}
+    namespace: Namespace | None = None
 
 
 class ToolResult(msgspec.Struct):
@@ -141,6 +157,7 @@ class ToolResult(msgspec.Struct):
     is_custom: bool = False
     cache: str | None = None
     extras: Extras = {}
+    item_id: str | None = None
 
 
 class Foreign(msgspec.Struct):
@@ -184,6 +201,7 @@ class Tool(msgspec.Struct):
     """The type of a tool that the server runs itself, e.g. `web_search`; its members stand in `extras`."""
     cache: str | None = None
     extras: Extras = {}
+    namespace: Namespace | None = None
 
 
 class ToolChoice(msgspec.Struct):
@@ -231,6 +249,8 @@ class Request(msgspec.Struct):
     stream: bool = False
     wants_usage: bool = True
     """False where the dialect streams usage only on demand and the client did not ask."""
+    wants_signatures: bool = False
+    """True where the dialect signs reasoning only on demand and the client did ask; others sign anyway."""
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -267,6 +287,8 @@ class Request(msgspec.Struct):
     family: str = ""
     """Whose `extras` these are, of the request and of everything in it: `openai`, `anthropic`, `gemini`, `ollama`."""
     extras: Extras = {}
+    dialect: str = ""
+    """In whose words it came, where two dialects of a family would misunderstand each other's `extras`."""
 
 
 # --- an answer -------------------------------------------------------------------------------
@@ -309,6 +331,8 @@ class Answer(msgspec.Struct):
     service_tier: str | None = None
     family: str = ""
     extras: Extras = {}
+    dialect: str = ""
+    """As in `Request`."""
 
 
 class Fault(msgspec.Struct):

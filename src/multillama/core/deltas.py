@@ -24,6 +24,8 @@ class Start(msgspec.Struct, gc=False):
     extras: Extras = {}
     family: str = ""
     """Whose `extras` these are, of this event and of all that follow."""
+    dialect: str = ""
+    """In whose words they are, where two dialects of a family would misunderstand each other."""
 
 
 class Open(msgspec.Struct, gc=False):
@@ -96,6 +98,7 @@ class End(msgspec.Struct, gc=False):
     """The stream has ended as its dialect has it; comes once, last."""
 
     extras: Extras = {}
+    service_tier: str | None = None
 
 
 Event = Start | Open | Delta | Sign | More | Close | Finish | Count | Broken | Other | End

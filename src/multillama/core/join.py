@@ -2,6 +2,8 @@
 
 from typing import cast
 
+import msgspec
+
 from multillama.core.canonical import (
     Answer,
     Choice,
@@ -102,6 +104,7 @@ class Joiner:
         if isinstance(event, Start):
             answer.id, answer.model, answer.created = event.id, event.model, event.created
             answer.usage, answer.family = event.usage, event.family
+            answer.dialect = event.dialect
             answer.extras.update(event.extras)
         elif isinstance(event, Count):
             answer.usage = add_usage(answer.usage, event.usage)
@@ -113,6 +116,7 @@ class Joiner:
             self.broken = event
         elif isinstance(event, End):
             self.is_whole = True
+            answer.service_tier = event.service_tier
             answer.extras.update(event.extras)
 
     def _choice(self, number: int) -> Choice:
@@ -131,6 +135,7 @@ def events_of(answer: Answer) -> list[Event]:
             answer.created,
             extras=dict(answer.extras),
             family=answer.family,
+            dialect=answer.dialect,
         )
     ]
     number = 0
@@ -142,7 +147,7 @@ def events_of(answer: Answer) -> list[Event]:
         events.append(Finish(stop, index, choice.stop_sequence, dict(choice.extras)))
     if answer.usage is not None:
         events.append(Count(answer.usage))
-    events.append(End())
+    events.append(End(service_tier=answer.service_tier))
     return events
 
 
@@ -151,16 +156,17 @@ def _part_events(number: int, part: Part, choice: int) -> list[Event]:
     more = cast("list[tuple[str, object]]", extras.pop(MORE, []))
     events: list[Event] = [Open(number, part, choice)]
     if isinstance(part, Text):
-        events[0] = Open(number, Text("", part.cache), choice)
+        events[0] = Open(number, Text("", part.cache, item_id=part.item_id), choice)
         events.append(Delta(number, part.text, list(part.logprobs)))
     elif isinstance(part, Refusal):
-        events = [Open(number, Refusal(""), choice), Delta(number, part.text)]
+        events = [Open(number, Refusal("", part.item_id), choice), Delta(number, part.text)]
     elif isinstance(part, ToolCall):
-        empty = ToolCall(part.id, part.name, "", part.is_custom, part.item_id)
+        empty = msgspec.structs.replace(part, arguments="", extras={})
         events = [Open(number, empty, choice), Delta(number, part.arguments)]
     elif isinstance(part, Reasoning):
         if not part.is_redacted:
-            events = [Open(number, Reasoning("", id=part.id), choice), Delta(number, part.text)]
+            empty_ = Reasoning("", id=part.id, is_summary=part.is_summary)
+            events = [Open(number, empty_, choice), Delta(number, part.text)]
         if part.signature is not None and not part.is_redacted:
             events.append(Sign(number, part.signature))
     events += [More(number, kind, value) for kind, value in more]
