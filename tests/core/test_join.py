@@ -7,6 +7,7 @@ from multillama.core.canonical import (
     Foreign,
     Image,
     Logprob,
+    Namespace,
     Reasoning,
     Refusal,
     Source,
@@ -145,3 +146,24 @@ def test_a_part_of_one_family_that_has_no_members_stays_as_it_is():
     joiner = joined([Open(0, Foreign("x", 7)), Close(0, {"a": 1})])
 
     assert joiner.answer.choices[0].parts == [Foreign("x", 7)]
+
+
+def test_whose_words_they_are_and_the_tier_survive_both_ways():
+    answer = Answer(
+        "id", "m", 7, [Choice([], Stop.END)], None, "flex", "openai", {}, "openai.responses"
+    )
+
+    assert joined(events_of(answer)).answer == answer
+
+
+def test_where_a_part_stands_survives_both_ways():
+    group = Namespace("crm", "get")
+    parts = [
+        Text("a", item_id="msg_1"), Refusal("no", "msg_1"), ToolCall("c", "crm__get", "{}", False, "fc_1", {}, group),
+        Reasoning("hm", id="rs_1", is_summary=True),
+    ]  # fmt: skip
+
+    assert (
+        joined(events_of(Answer(choices=[Choice(parts, Stop.END)]))).answer.choices[0].parts
+        == parts
+    )

@@ -1,4 +1,4 @@
-"""Reasoning in words and in tokens: dialects say either, and one is read as the other.
+"""Reasoning in words and in tokens: dialects say either, and a budget is read as an effort.
 
 Source: the table that LiteLLM 1.109 uses, which other gateways follow; Anthropic's least budget is 1,024 tokens.
 """
@@ -7,16 +7,8 @@ from typing import Final
 
 from multillama.core.canonical import Thinking
 
-BUDGETS: Final = (
-    ("minimal", 1024),
-    ("low", 1024),
-    ("medium", 2048),
-    ("high", 4096),
-    ("xhigh", 8192),
-    ("max", 16384),
-)
-"""Effort to the tokens it may take, rising."""
 _LEAST: Final = (("high", 4096), ("medium", 2048), ("low", 1024))
+"""Effort to the tokens from which on a budget means it."""
 
 
 def effort_of(thinking: Thinking) -> str | None:

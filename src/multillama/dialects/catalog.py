@@ -7,11 +7,13 @@ from typing import Final
 from multillama.core.codec import Codec, CountCodec, EmbedCodec
 from multillama.dialects.anthropic_messages import codec as anthropic_messages
 from multillama.dialects.gemini import codec as gemini
+from multillama.dialects.openai_responses import codec as openai_responses
 
 CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
     {
         "anthropic.messages": anthropic_messages.CODEC,
         "gemini": gemini.CODEC,
+        "openai.responses": openai_responses.CODEC,
     }
 )
 """Dialect to its row."""
@@ -26,5 +28,6 @@ COUNT_CODECS: Final[Mapping[str, CountCodec]] = MappingProxyType(
     {
         "anthropic.messages": anthropic_messages.COUNT_CODEC,
         "gemini": gemini.COUNT_CODEC,
+        "openai.responses": openai_responses.COUNT_CODEC,
     }
 )

@@ -33,4 +33,13 @@ CODEC: Final = Codec(
     SAYS,
     MappingProxyType(NAMES),
 )
-COUNT_CODEC: Final = CountCodec(DIALECT, read_request, write_count_request, read_count, write_count)
+COUNT_CODEC: Final = CountCodec(
+    DIALECT,
+    FAMILY,
+    read_request,
+    write_count_request,
+    read_count,
+    write_count,
+    read_fault,
+    write_fault,
+)

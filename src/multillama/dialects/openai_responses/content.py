@@ -174,6 +174,8 @@ def lose(part: Part, terms: Terms) -> Object | None:
 
 
 _NAMES: Final[dict[type, str]] = {
+    Text: "text",
+    Refusal: "refusal",
     Image: "image",
     Audio: "audio",
     File: "file",

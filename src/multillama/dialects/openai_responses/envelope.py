@@ -53,7 +53,9 @@ def stop_of(response: Object, kinds: Collection[type[Part]]) -> tuple[Stop | Non
         reason = details.get("reason") if isinstance(details, dict) else None
         known = _REASONS.get(reason) if isinstance(reason, str) else None
         if known is not None:
-            return known, {}
+            # A refusal is a complete answer elsewhere; that this one was cut must not be forgotten.
+            is_odd = known is Stop.REFUSED and Refusal in kinds
+            return known, {REASON: details} if is_odd else {}
         other = _OTHER_REASONS.get(reason) if isinstance(reason, str) else None
         return other or Stop.LENGTH, {REASON: details}
     if ToolCall in kinds:

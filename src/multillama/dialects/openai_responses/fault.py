@@ -41,7 +41,7 @@ _STATUS: Final = {
     "slow_down": 503,
 }
 """Code or type to status, where an error inside a stream has none."""
-_KNOWN: Final = frozenset(("message", "type", "code", "param", "sequence_number"))
+_KNOWN: Final = frozenset(("message", "type", "code", "param", "detail", "sequence_number"))
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 

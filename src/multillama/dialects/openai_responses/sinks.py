@@ -21,7 +21,7 @@ from multillama.dialects.openai_responses.output import (
     text_part,
     text_rest,
 )
-from multillama.dialects.openai_responses.stream import ANNOTATION, ITEM
+from multillama.dialects.openai_responses.stream import ANNOTATION
 from multillama.dialects.openai_responses.terms import Terms
 
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -156,6 +156,8 @@ class TextSink:
             self.add(part.text, part.logprobs if isinstance(part, Text) else [])
 
     def add(self, text: str, logprobs: list[Logprob]) -> None:
+        if not (text or logprobs):
+            return
         self._pieces.append(text)
         tail = self._tail
         if logprobs:
@@ -245,6 +247,8 @@ class ReasoningSink:
         self._head = _head("response.reasoning_text.delta", place)
 
     def add(self, text: str, logprobs: list[Logprob]) -> None:
+        if not text:
+            return
         self._length += len(text)
         if self._skips and text == BETWEEN:
             self._skips = False
@@ -320,6 +324,8 @@ class CallSink:
             self.add(part.arguments, [])
 
     def add(self, text: str, logprobs: list[Logprob]) -> None:
+        if not text:
+            return
         self._pieces.append(text)
         self._wire.add(self._head, text, _TAIL)
 
@@ -356,8 +362,7 @@ class WholeSink:
         """It has no signature."""
 
     def more(self, kind: str, value: object) -> None:
-        if kind == ITEM and isinstance(value, dict):
-            self._item = value
+        """Its whole value is told again at its end."""
 
     def close(self, extras: Extras) -> None:
-        self._wire.end_item(self._index, self._item)
+        self._wire.end_item(self._index, self._item | extras)

@@ -44,14 +44,12 @@ from multillama.dialects.openai_responses.output import (
     reasoning_of,
 )
 from multillama.dialects.openai_responses.pieces import Item, Piece, key_of, mark_piece
-from multillama.dialects.openai_responses.terms import DIALECT
+from multillama.dialects.openai_responses.terms import DIALECT, FAMILY
 from multillama.dialects.openai_responses.usage import read_usage
 from multillama.wire.sse import data_of, split_events
 
 ANNOTATION: Final = "annotation"
 """A further annotation of a text."""
-ITEM: Final = "item"
-"""The item as it is now."""
 _DONE: Final = b"[DONE]"
 
 
@@ -114,6 +112,7 @@ class Reader:
             text_of(response, "model"),
             created_at(response),
             extras=rest_of(response),
+            family=FAMILY,
             dialect=DIALECT,
         )
         self._events.append(start)
@@ -216,8 +215,7 @@ class Reader:
             self._catch_up(entry.pieces[0], call.arguments)
             self._events.append(Close(entry.pieces[0].number, call.extras))
         else:
-            number = entry.pieces[0].number
-            self._events += (More(number, ITEM, item), Close(number))
+            self._events.append(Close(entry.pieces[0].number, item))
 
     def _close_message(self, entry: Item, item: Object) -> None:
         content = item.get("content")

@@ -9,6 +9,8 @@ changes, an index comes twice or an item is not announced.
 
 from typing import Final
 
+import msgspec
+
 from multillama.core.canonical import (
     Choice,
     Foreign,
@@ -56,6 +58,8 @@ from multillama.dialects.openai_responses.terms import Terms
 
 _GOES_ON: Final[Object] = {"status": "in_progress"}
 _COMPLETED: Final = "completed"
+_Rare = Start | Open | Sign | More | Close | Finish | Count | Broken | Other | End
+"""All events but pieces of text."""
 
 
 class Writer:
@@ -88,7 +92,7 @@ class Writer:
                 self._take(event)
         return self._wire.take()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: _Rare) -> None:
         if isinstance(event, Start):
             self._start(event)
             return
@@ -119,7 +123,7 @@ class Writer:
         self._wire.tell("response.created", response=response)
         self._wire.tell("response.in_progress", response=response)
 
-    def _take_whole(self, event: Event) -> None:
+    def _take_whole(self, event: Finish | Other | Broken | End) -> None:
         if isinstance(event, Finish):
             if event.choice == 0:
                 self._choice.stop = event.stop
@@ -130,7 +134,7 @@ class Writer:
                 self._wire.repeat(event.kind, event.value)
         elif isinstance(event, Broken):
             self._break(event)
-        elif isinstance(event, End):
+        else:
             self._end(event)
 
     def _ending(self) -> Object:
@@ -194,7 +198,8 @@ class Writer:
             return ReasoningSink(self._wire, part, self._terms, index=index, item_id=item_id)
         if isinstance(part, ToolCall):
             item_id = part.item_id or call_id_of(part, suffix)
-            part.namespace = part.namespace or self._groups.get(part.name)
+            if part.namespace is None and part.name in self._groups:
+                part = msgspec.structs.replace(part, namespace=self._groups[part.name])
             return CallSink(self._wire, part, self._terms, index=index, item_id=item_id)
         item = (
             image_item(part, self._terms, f"ig_{suffix}")
