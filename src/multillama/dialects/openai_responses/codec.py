@@ -34,12 +34,9 @@ CODEC: Final = Codec(
     MappingProxyType(NAMES),
 )
 COUNT_CODEC: Final = CountCodec(
-    DIALECT,
-    FAMILY,
-    read_request,
-    write_count_request,
-    read_count,
-    write_count,
-    read_fault,
-    write_fault,
+    dialect=DIALECT,
+    read_request=read_request,
+    write_request=write_count_request,
+    read_answer=read_count,
+    write_answer=write_count,
 )
