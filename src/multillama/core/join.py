@@ -116,7 +116,7 @@ class Joiner:
             self.broken = event
         elif isinstance(event, End):
             self.is_whole = True
-            answer.service_tier = event.service_tier
+            answer.service_tier = event.service_tier or answer.service_tier
             answer.extras.update(event.extras)
 
     def _choice(self, number: int) -> Choice:

@@ -213,7 +213,7 @@ def test_what_cannot_be_said_is_told():
 
 
 def test_members_that_say_nothing_are_left_out():
-    assert left({"a": None, "b": 0}) == {"b": 0}
+    assert left({"a": None, "b": 0, "more": 1}) == {"b": 0}
 
 
 def test_likelihoods_come_back_as_they_were():

@@ -175,7 +175,17 @@ def test_chats_citations_are_told_and_others_are_lost():
     part = content_part(Text("a", extras={"annotations": rows, "citations": []}), said)
 
     assert part["annotations"] == [{"type": "url_citation", **inner}]
-    assert said.losses.names == ("annotations", "extras.citations")
+    assert said.losses.names == ("annotation", "extras.citations")
+
+
+def test_citations_that_came_piece_by_piece_are_told_together():
+    cite = {"type": "url_citation", "url": "https://x"}
+    said = terms(is_own=False)
+
+    part = content_part(Text("a", extras={MORE: [("annotation", cite), ("citations", {})]}), said)
+
+    assert part["annotations"] == [cite]
+    assert said.losses.names == ("citations",)
 
 
 def test_annotations_that_are_no_list_are_none():

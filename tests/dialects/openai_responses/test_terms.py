@@ -13,5 +13,5 @@ def test_extras_of_another_are_told_as_lost():
     said = terms(is_own=False)
 
     assert said.own({"a": 1, "b": 2}) == {}
-    assert said.own({}) == {}
+    assert said.own({MORE: []}) == {}
     assert said.losses.names == ("extras.a", "extras.b")

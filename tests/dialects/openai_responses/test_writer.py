@@ -177,23 +177,26 @@ def test_what_another_dialect_says_beside_is_lost():
 
     rows = written([
         Start("x", extras={"provider": "x"}), *part(0, Foreign("server_tool_use", {}), "x"),
-        *part(1, Foreign("content.x", {})), *part(2, File(Source(data="QQ"))), *part(3, Text("")),
-        More(3, "citations", {}), Other("ping", {}), Open(4, Text(""), 1), Delta(4, "b"), Close(4), Finish(Stop.END, 1),
+        *part(1, Foreign("content.x", {})), *part(2, File(Source(data="QQ"))), Open(3, Text("")),
+        More(3, "citations", {}), Close(3), Other("ping", {}), Open(4, Text(""), 1), Delta(4, "b"), Close(4), Finish(Stop.END, 1),
         Finish(Stop.LENGTH), End({"x": 1}),
     ], to)  # fmt: skip
 
     assert [item["type"] for item in rows[-1]["response"]["output"]] == ["message"]
     assert to.losses.names == (
-        "extras.provider", "foreign:server_tool_use", "foreign:content.x", "file", "n", "extras.x",
+        "extras.provider", "foreign:server_tool_use", "foreign:content.x", "file", "citations", "n", "extras.x",
     )  # fmt: skip
 
 
-def test_a_further_thing_of_a_text_of_another_dialect_says_nothing_here():
-    rows = written(
-        [OTHER, Open(0, Text("")), More(0, "annotation", {}), Close(0), Finish(Stop.END), End()]
-    )
+def test_chats_citations_are_told_as_they_come_and_with_the_whole():
+    cite = {"type": "url_citation", "url": "https://x"}
 
-    assert "output_text.annotation.added" not in types(rows)
+    rows = written([
+        OTHER, Open(0, Text("")), Delta(0, "hi"), More(0, "annotation", cite), Close(0), Finish(Stop.END), End(),
+    ])  # fmt: skip
+
+    assert [row["annotation"] for row in rows if "annotation" in row] == [cite]
+    assert rows[-1]["response"]["output"][0]["content"][0]["annotations"] == [cite]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from multillama.core.canonical import (
 )
 from multillama.core.codec import Misfit
 from multillama.core.data_url import data_url, source_of
+from multillama.core.join import MORE
 from multillama.core.shape import Members, Object, a_list, a_text, an_object
 from multillama.dialects.openai_responses.terms import Terms
 
@@ -53,8 +54,8 @@ def read_part(value: Any, path: str) -> Part:
 
 
 def left(rest: Object) -> Object:
-    """Returns the members that nobody has taken, without those that say nothing."""
-    return {name: value for name, value in rest.items() if value is not None}
+    """Returns the members that nobody has taken, without those that say nothing, or have a name that is ours."""
+    return {name: value for name, value in rest.items() if value is not None and name != MORE}
 
 
 def _read_text(members: Members) -> Text:

@@ -33,10 +33,13 @@ BETWEEN: Final = "\n\n"
 """Between the parts of a reasoning, which are one text elsewhere."""
 ITEM: Final = "item"
 """In the extras of a text: the members of its item that stand for all of its texts."""
+ANNOTATION: Final = "annotation"
+"""A further annotation of a text, in a stream."""
 PHASE: Final = "phase"
 SUMMARY_PART: Final = "summary_part"
 """What came of a reasoning: another part, which begins at so many characters."""
 ANNOTATIONS: Final = "annotations"
+_ANNOTATION_TYPES: Final = ("url_citation", "file_citation", "container_file_citation", "file_path")
 _CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
 """Type of a call's item to its member that holds what the tool is given."""
 _CALL_MEMBERS: Final = frozenset(("type", "id", "call_id", "name", "namespace"))
@@ -257,21 +260,28 @@ def text_rest(extras: Object, terms: Terms) -> tuple[list[Object], Object]:
     if not extras:
         return [], {}
     rest = {name: value for name, value in extras.items() if name not in (ANNOTATIONS, PHASE, ITEM)}
-    return _annotations(extras.get(ANNOTATIONS), terms), terms.own(rest)
+    rows = extras.get(ANNOTATIONS)
+    found = [(ANNOTATION, row) for row in rows] if isinstance(rows, list) else _came(extras)
+    annotations = [annotation_of(kind, value, terms) for kind, value in found]
+    return [one for one in annotations if one is not None], terms.own(rest)
 
 
-def _annotations(rows: Any, terms: Terms) -> list[Object]:
-    """Returns annotations as they stand here; Chat has the same ones with their members a level deeper."""
-    flat = []
-    for row in rows if isinstance(rows, list) else ():
-        inner = row.get("url_citation") if isinstance(row, dict) else None
+def _came(extras: Object) -> list[tuple[str, Any]]:
+    """Returns what came of a part in a stream: kinds and values."""
+    more: list[tuple[str, Any]] = extras.get(MORE, [])
+    return more
+
+
+def annotation_of(kind: str, value: Any, terms: Terms) -> Object | None:
+    """Returns what came of a text if it is an annotation; Chat has the same ones, maybe with members a level deeper."""
+    if kind == ANNOTATION and isinstance(value, dict):
+        inner = value.get("url_citation")
         if isinstance(inner, dict):
-            flat.append({"type": "url_citation", **inner})
-        elif terms.is_own:
-            flat.append(row)
-        else:
-            terms.losses.drop("annotations")
-    return flat
+            return {"type": "url_citation", **inner}
+        if terms.is_own or value.get("type") in _ANNOTATION_TYPES:
+            return value
+    terms.losses.drop(kind)
+    return None
 
 
 def reasoning_item(part: Reasoning, terms: Terms, item_id: str | None) -> Object:
@@ -290,11 +300,8 @@ def reasoning_item(part: Reasoning, terms: Terms, item_id: str | None) -> Object
 
 def _split(part: Reasoning, terms: Terms) -> list[str]:
     """Returns the texts of a reasoning's parts."""
-    more = part.extras.get(MORE) if terms.is_own else None
-    if not isinstance(more, list):
-        return [part.text]
     texts, begin = [], 0
-    for kind, at in more:
+    for kind, at in _came(part.extras) if terms.is_own else ():
         if kind == SUMMARY_PART:
             texts.append(part.text[begin : at - len(BETWEEN)])
             begin = at

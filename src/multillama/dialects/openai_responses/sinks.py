@@ -13,6 +13,7 @@ from multillama.dialects.openai_responses.content import write_logprobs
 from multillama.dialects.openai_responses.output import (
     BETWEEN,
     SUMMARY_PART,
+    annotation_of,
     call_item,
     content_part,
     item_members,
@@ -21,7 +22,6 @@ from multillama.dialects.openai_responses.output import (
     text_part,
     text_rest,
 )
-from multillama.dialects.openai_responses.stream import ANNOTATION
 from multillama.dialects.openai_responses.terms import Terms
 
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -142,7 +142,7 @@ class TextSink:
         self._part = part
         self._pieces: list[str] = []
         self._logprobs: list[Logprob] = []
-        self._told: list[object] = []
+        self._told: list[Object] = []
         self._at = len(message.content)
         self._place = {**message.place, "content_index": self._at}
         self._is_text = isinstance(part, Text)
@@ -169,10 +169,11 @@ class TextSink:
         """Texts have no signature."""
 
     def more(self, kind: str, value: object) -> None:
-        if kind == ANNOTATION:
-            self._annotate(value)
+        annotation = annotation_of(kind, value, self._message.terms)
+        if annotation is not None:
+            self._annotate(annotation)
 
-    def _annotate(self, annotation: object) -> None:
+    def _annotate(self, annotation: Object) -> None:
         self._message.wire.tell(
             "response.output_text.annotation.added",
             **self._place,
@@ -198,7 +199,7 @@ class TextSink:
         annotations, rest = text_rest({**known, **extras}, self._message.terms)
         for annotation in annotations[len(self._told) :]:
             self._annotate(annotation)
-        return text_part(text, annotations, logprobs, rest)
+        return text_part(text, annotations or self._told, logprobs, rest)
 
 
 class ReasoningSink:

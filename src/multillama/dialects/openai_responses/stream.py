@@ -34,6 +34,7 @@ from multillama.dialects.openai_responses.content import read_logprobs
 from multillama.dialects.openai_responses.envelope import stop_of
 from multillama.dialects.openai_responses.fault import fault_of
 from multillama.dialects.openai_responses.output import (
+    ANNOTATION,
     BETWEEN,
     SUMMARY_PART,
     call_of,
@@ -48,8 +49,6 @@ from multillama.dialects.openai_responses.terms import DIALECT, FAMILY
 from multillama.dialects.openai_responses.usage import read_usage
 from multillama.wire.sse import data_of, split_events
 
-ANNOTATION: Final = "annotation"
-"""A further annotation of a text."""
 _DONE: Final = b"[DONE]"
 
 
@@ -313,7 +312,7 @@ class Reader:
     def _take_annotation(self, members: Object) -> None:
         piece = self._piece(members)
         if piece is not None:
-            self._events.append(More(piece.number, ANNOTATION, members.get(ANNOTATION)))
+            self._events.append(More(piece.number, ANNOTATION, members.get("annotation")))
 
     def _take_arguments(self, members: Object) -> None:
         entry = self._entry(members)

@@ -28,5 +28,6 @@ class Terms(msgspec.Struct, frozen=True):
         if self.is_own:
             return {name: value for name, value in extras.items() if name != MORE}
         for name in extras:
-            self.losses.drop(f"extras.{name}")
+            if name != MORE:  # a stream's: told piece by piece by who knows its kinds
+                self.losses.drop(f"extras.{name}")
         return {}

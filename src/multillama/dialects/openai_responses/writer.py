@@ -218,8 +218,7 @@ class Writer:
         if isinstance(event, Sign):
             sink.sign(event.signature)
         elif isinstance(event, More):
-            if self._terms.is_own:
-                sink.more(event.kind, event.value)
+            sink.more(event.kind, event.value)
         else:
             del self._sinks[event.part]
             sink.close(event.extras)
