@@ -178,7 +178,7 @@ def test_what_another_dialect_says_beside_is_lost():
     rows = written([
         Start("x", extras={"provider": "x"}), *part(0, Foreign("server_tool_use", {}), "x"),
         *part(1, Foreign("content.x", {})), *part(2, File(Source(data="QQ"))), Open(3, Text("")),
-        More(3, "citations", {}), Close(3), Other("ping", {}), 
+        More(3, "citations", {}), Close(3), Other("ping", {}),
         Open(4, Text(""), 1), Delta(4, "b"), Close(4), Finish(Stop.END, 1),
         Finish(Stop.LENGTH), End({"x": 1}),
     ], to)  # fmt: skip
