@@ -1,5 +1,5 @@
 from multillama.core.canonical import Image, Logprob, Reasoning, Refusal, Source, Text, ToolCall
-from multillama.core.deltas import Close, Delta, Open, Sign
+from multillama.core.deltas import Close, Delta, More, Open, Sign
 from multillama.core.parts import Parts
 
 
@@ -107,3 +107,16 @@ def test_a_part_in_one_piece_ends_the_text_before_it():
     parts.whole(image)
 
     assert parts.take() == [Open(0, Text("")), Delta(0, "a"), Close(0), Open(1, image), Close(1)]
+
+
+def test_what_only_the_family_understands_belongs_to_the_text():
+    parts = Parts()
+
+    parts.say("text", "a", choice=1)
+    parts.more("annotation", {"url": "u"}, choice=1)
+    parts.more("annotation", {}, choice=0)
+
+    assert parts.take() == [
+        Open(0, Text(""), 1), Delta(0, "a"), More(0, "annotation", {"url": "u"}),
+        Open(1, Text("")), More(1, "annotation", {}),
+    ]  # fmt: skip

@@ -200,6 +200,8 @@ class Tool(msgspec.Struct):
     hosted: str | None = None
     """The type of a tool that the server runs itself, e.g. `web_search`; its members stand in `extras`."""
     cache: str | None = None
+    is_legacy: bool = False
+    """True if the client speaks of `functions`, as before there were tools; so it must be answered."""
     extras: Extras = {}
     namespace: Namespace | None = None
 

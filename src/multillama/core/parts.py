@@ -6,7 +6,7 @@ HOT: runs for every event of such a stream.
 from collections.abc import Hashable
 
 from multillama.core.canonical import Logprob, Part, Reasoning, Refusal, Text, ToolCall
-from multillama.core.deltas import Close, Delta, Event, Open, Sign
+from multillama.core.deltas import Close, Delta, Event, More, Open, Sign
 
 _EMPTY = {"text": Text, "reasoning": Reasoning, "refusal": Refusal}
 
@@ -45,6 +45,10 @@ class Parts:
     def sign(self, signature: str, *, choice: int = 0) -> None:
         """Signs the reasoning that goes on; where there is none, one without text is made."""
         self.events.append(Sign(self._talk("reasoning", choice), signature))
+
+    def more(self, kind: str, value: object, *, choice: int = 0) -> None:
+        """Adds something to the text that goes on, or to one that begins, that only its own family understands."""
+        self.events.append(More(self._talk("text", choice), kind, value))
 
     def _talk(self, kind: str, choice: int) -> int:
         talking = self._talking.get(choice)

@@ -7,12 +7,17 @@ from typing import Final
 from multillama.core.codec import Codec, CountCodec, EmbedCodec
 from multillama.dialects.anthropic_messages import codec as anthropic_messages
 from multillama.dialects.gemini import codec as gemini
+from multillama.dialects.openai_chat import codec as openai_chat
+from multillama.dialects.openai_completions import codec as openai_completions
+from multillama.dialects.openai_embeddings import EMBED_CODEC as OPENAI_EMBED_CODEC
 from multillama.dialects.openai_responses import codec as openai_responses
 
 CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
     {
         "anthropic.messages": anthropic_messages.CODEC,
         "gemini": gemini.CODEC,
+        "openai.chat": openai_chat.CODEC,
+        "openai.completions": openai_completions.CODEC,
         "openai.responses": openai_responses.CODEC,
     }
 )
@@ -22,6 +27,7 @@ EMBED_CODECS: Final[Mapping[str, EmbedCodec]] = MappingProxyType(
     {
         "gemini.embed": gemini.EMBED_CODEC,
         "gemini.batch_embed": gemini.BATCH_EMBED_CODEC,
+        "openai.embeddings": OPENAI_EMBED_CODEC,
     }
 )
 COUNT_CODECS: Final[Mapping[str, CountCodec]] = MappingProxyType(

@@ -1,0 +1,1 @@
+"""`openai.completions`: `/v1/completions`, plain text that is continued."""
