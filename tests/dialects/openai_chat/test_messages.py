@@ -70,7 +70,10 @@ def test_parts_are_read(row, part):
         ({"role": "user", "content": "a"}, Message("user", [Text("a")])),
         ({"role": "system", "content": "a", "name": "n"}, Message("system", [Text("a")], "n")),
         ({"role": "developer", "content": [{"type": "text", "text": "a"}]}, Message("developer", [Text("a")])),
-        ({"role": "user", "content": "a", "odd": 1, "none": None}, Message("user", [Text("a")], extras={"odd": 1})),
+        (
+            {"role": "user", "content": "a", "odd": 1, "none": None, "annotations": []},
+            Message("user", [Text("a")], extras={"odd": 1}),
+        ),
         ({"role": "assistant", "content": "a"}, Message("assistant", [Text("a")])),
         ({"role": "assistant", "content": None}, Message("assistant", [])),
         (

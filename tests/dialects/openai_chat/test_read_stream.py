@@ -214,9 +214,7 @@ def test_members_of_chunks_come_once_with_what_takes_them_along():
     )
 
     start = events[0]
-    assert start.extras == {
-        "prompt_filter_results": [1], "system_fingerprint": "fp", "service_tier": "flex",
-    }  # fmt: skip
+    assert start.extras == {"prompt_filter_results": [1], "system_fingerprint": "fp"}
     assert events[-1] == End({"provider": "P", "cost": 1}, "flex")
 
 

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from multillama.core.canonical import (
@@ -87,17 +88,10 @@ def test_usage_is_told_to_who_asked_for_it():
     assert last["usage"] == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
 
-def test_the_service_tier_is_told_once_or_in_every_chunk():
-    start = Start("x", extras={"service_tier": "flex"}, dialect="openai.chat")
-    writers = [ChunkWriter(reply_to(Request("m"))) for _ in range(2)]
+def test_the_service_tier_is_told_with_the_usage():
+    chunks = written(Count(Usage(1)), End({}, "flex"), request=Request("m", wants_usage=True))
 
-    own = chunks_of(writers[0].write([start, Finish(Stop.END), Count(Usage(1)), End({}, "flex")]))
-    other = chunks_of(
-        writers[1].write([Start(), Finish(Stop.END), Count(Usage(1)), End({}, "flex")])
-    )
-
-    assert [chunk.get("service_tier") for chunk in own] == ["flex", "flex"]
-    assert [chunk.get("service_tier") for chunk in other] == [None, "flex"]
+    assert chunks[-1]["service_tier"] == "flex"
 
 
 def test_nobody_is_told_an_usage_that_nobody_knows():
@@ -251,7 +245,8 @@ def test_what_cannot_be_told_is_named():
 
     chunks = written(
         Open(0, foreign), Delta(0, "x"), Sign(0, "s"), Close(0), Open(1, Text("")),
-        More(1, "citations_delta", {}), More(1, "compaction", {}), Other("ping", {}), Sign(1, "s"),
+        More(0, "input_json_delta", {}), More(1, "citations_delta", {}), More(1, "compaction", {}),
+        Other("ping", {}), Sign(1, "s"),
         losses=("foreign:server_tool_use", "citations", "compaction"),
     )  # fmt: skip
 
@@ -306,3 +301,24 @@ def test_what_is_written_is_read_again():
     assert after.answer.choices[1] == before.answer.choices[1]
     assert after.answer.usage == before.answer.usage
     assert (after.answer.id, after.is_whole) == ("x", True)
+
+
+def test_the_sdk_joins_what_is_written():
+    events = [
+        Open(0, Reasoning("")), Delta(0, "hm"), Sign(0, "s"), Close(0), Open(1, Text("")), Delta(1, "H"),
+        Delta(1, "i"), Close(1), Open(2, ToolCall("a", "f")), Open(3, ToolCall("b", "g")), Delta(3, "{}"),
+        Delta(2, '{"x":1}'), Close(2), Close(3), Finish(Stop.CALLS), Count(Usage(1, output_tokens=2)), End(),
+    ]  # fmt: skip
+    state = ChatCompletionStreamState()
+
+    for chunk in written(*events, request=Request("m", wants_usage=True)):
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+
+    whole = state.get_final_completion()
+    message = whole.choices[0].message
+    assert message.content == "Hi"
+    assert [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls] == [
+        ("a", "f", '{"x":1}'), ("b", "g", "{}"),
+    ]  # fmt: skip
+    assert message.model_extra["reasoning_content"] == "hm"
+    assert (whole.choices[0].finish_reason, whole.usage.total_tokens) == ("tool_calls", 3)

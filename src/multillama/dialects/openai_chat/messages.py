@@ -87,7 +87,7 @@ def _read_message(row: Any, path: str, legacy: _Legacy) -> Message:
         message.extras = {
             member: value
             for member, value in row.items()
-            if member not in _TAKEN and value is not None
+            if member not in _TAKEN and value not in (None, [])  # as the SDK's own messages have it
         }
     return message
 

@@ -33,6 +33,7 @@ from multillama.dialects.openai_family.stops import read_stop, write_stop
 from multillama.dialects.openai_family.usage import NAME, count, read_usage
 from multillama.wire.sse import data_of, split_events
 
+_TIER: Final = "service_tier"
 _DONE: Final = b"[DONE]"
 _TOLD: Final = frozenset((
     "id", "object", "created", "model", "choices", "usage", "obfuscation",
@@ -158,7 +159,7 @@ class ChunkReader:
             family=NAME,
             dialect=DIALECT,
         )
-        start.extras = dict(self._extras)
+        start.extras = {name: v for name, v in self._extras.items() if name != _TIER}
         self._parts.events.append(start)
 
     def _take_choice(self, row: Any, news: Extras) -> bool:
@@ -301,5 +302,6 @@ class ChunkReader:
         if not self._has_begun:
             self._begin({})
         self._is_over = True
-        tier = self._extras.get("service_tier")
+        tier = self._extras.get(_TIER)
+        self._late.pop(_TIER, None)
         self._parts.events.append(End(self._late, tier if isinstance(tier, str) else None))

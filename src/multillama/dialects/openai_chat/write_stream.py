@@ -99,8 +99,6 @@ class ChunkWriter:
         self._wants_usage = reply.request.wants_usage
         self._is_legacy = is_legacy(reply)
         self._is_ours = False
-        self._has_tier = False
-        """True if every chunk tells the service tier."""
         self._head = b""
         """The beginning of every chunk, up to its `choices`."""
         self._tail = b',"usage":null}\n\n' if self._wants_usage else b"}\n\n"
@@ -163,7 +161,6 @@ class ChunkWriter:
         }
         if self._is_ours:
             chunk.update(_others(event.extras))
-            self._has_tier = "service_tier" in chunk
         self._head = b"data: " + _ENCODE(chunk)[:-1] + b',"choices":'
 
     def _before(self, choice: int) -> bytes:
@@ -297,9 +294,11 @@ class ChunkWriter:
 
     def _more(self, event: More) -> None:
         place = self._places.get(event.part)
+        if place is None:
+            return  # its part is left out, and named
         if event.kind != ANNOTATION:
             self._reply.losses.drop("citations" if "cit" in event.kind else event.kind)
-        elif place is not None and (self._is_ours or is_citation(event.value)):
+        elif self._is_ours or is_citation(event.value):
             self._chunk(place.choice, {"annotations": [write_annotation(event.value)]})
         else:
             self._reply.losses.drop("annotations")
@@ -328,7 +327,7 @@ class ChunkWriter:
         if self._wants_usage and self._usage is not None:
             usage = _ENCODE(write_usage(self._usage, is_ours=self._is_ours))
             extras = _others(event.extras) if self._is_ours else {}
-            if event.service_tier is not None and not self._has_tier:
+            if event.service_tier is not None:
                 extras["service_tier"] = event.service_tier
             beside = _members(extras)
             self._out.append(self._head + b"[]" + beside + b',"usage":' + usage + b"}\n\n")
