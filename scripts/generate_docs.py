@@ -95,15 +95,23 @@ def settings() -> str:
     )
 
 
+_NAMED_BY: Final = {
+    Body.JSON: "the member `model`",
+    Body.MULTIPART: "the form field `model`",
+    Body.PATH: "the path",
+}
+
+
 def operations() -> str:
     """What is served, a row of the table each."""
     return table(
-        ("operation", "the model is named by", "also without `/v1`"),
+        ("operation", "dialect", "the model is named by", "also served under"),
         (
             (
-                code(f"POST /v1{row.path}"),
-                "the form field `model`" if row.body is Body.MULTIPART else "the member `model`",
-                "yes" if row.bare else "no",
+                code(f"POST {row.public_path}"),
+                code(row.dialect),
+                _NAMED_BY[row.body],
+                ", ".join(code(prefix or "no prefix") for prefix in row.prefixes[1:]) or "-",
             )
             for row in OPERATIONS
         ),

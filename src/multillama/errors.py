@@ -47,6 +47,7 @@ FAILURES: Final[dict[str, Failure]] = {
     "key_in_query": _client(400),
     "bad_wish": _client(400),
     "not_capable": _client(400),
+    "not_translatable": _client(400),
     "invalid_api_key": _client(401, "authentication_error"),
     "host_not_allowed": _client(403, "permission_error"),
     "cross_site_request": _client(403, "permission_error"),
@@ -99,6 +100,8 @@ CURES: Final[dict[str, str]] = {
     "bad_wish": "An `x-multillama-…` header names no endpoint of here, or is misspelt: the message has the right name.",
     "not_capable": "No endpoint of this model takes such a request (images, tools, or so long a text): the message says"
     " what each lacks. Choose another model.",
+    "not_translatable": "The endpoint speaks another dialect, which has no word for the member that the message names:"
+    " leave it out, or let it be dropped (`untranslatable: warn`).",
     "invalid_api_key": "`--api-key` is set: send that key, as `Authorization: Bearer …`.",
     "host_not_allowed": "Open the page by the name or address of `--host`, or set `--api-key`.",
     "cross_site_request": "A web page of another site has called. Set `--api-key`, and let the page send it.",

@@ -286,8 +286,10 @@ def test_without_models_every_list_is_empty_and_whole() -> None:
         "openai": {"object": "list", "data": []},
         "anthropic": {"data": [], "has_more": False, "first_id": None, "last_id": None},
         "gemini": {"models": []},
+        "ollama": {"models": []},
     }
-    assert (snapshot.routes, snapshot.rows) == ({}, {"openai": {}, "anthropic": {}, "gemini": {}})
+    assert snapshot.routes == {}
+    assert snapshot.rows == {"openai": {}, "anthropic": {}, "gemini": {}, "ollama": {}}
 
 
 def test_what_only_passes_through_is_passed_on() -> None:

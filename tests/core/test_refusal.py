@@ -7,7 +7,10 @@ from multillama.core.operations import OPERATIONS
 from multillama.core.refusal import error_body, error_event, error_object
 from multillama.errors import FAILURES, GatewayError
 
-DIALECTS = sorted({operation.dialect for operation in OPERATIONS})
+ALL_DIALECTS = sorted({operation.dialect for operation in OPERATIONS})
+OWN = ("gemini", "ollama")
+DIALECTS = [dialect for dialect in ALL_DIALECTS if not dialect.startswith(OWN)]
+"""Those that can have OpenAI's shape."""
 LOST = GatewayError("endpoint_truncated", "It broke off.", endpoint="here", param="model")
 
 
@@ -29,7 +32,7 @@ def test_the_public_facts_are_those_of_openai_and_whose_fault_it_is():
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_an_error_body_has_the_shape_of_openai_for_everyone(dialect):
+def test_an_error_body_has_the_shape_of_openai_for_everyone_who_can_read_it(dialect):
     body = json.loads(error_body(LOST, dialect))
 
     assert body["error"] == error_object(LOST)
@@ -87,7 +90,27 @@ def test_an_error_event_ends_whatever_was_left_unfinished(dialect):
     assert broken.endswith(b"\n\n")
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ["gemini", "gemini.embed"])
+def test_a_gemini_client_gets_data_alone_in_a_stream(dialect):
+    event = parse_event(error_event(LOST, dialect))
+
+    assert list(event) == ["data"]
+    assert json.loads(event["data"])["error"]["code"] == 502
+
+
+@pytest.mark.parametrize("dialect", ["ollama.chat", "ollama.generate"])
+def test_an_ollama_client_finds_a_text_in_a_body_and_in_a_line(dialect):
+    told = {
+        "error": "It broke off.", "code": "endpoint_truncated", "param": "model", "origin": "endpoint:here",
+    }  # fmt: skip
+
+    line = error_event(LOST, dialect)
+
+    assert json.loads(error_body(LOST, dialect)) == told
+    assert (json.loads(line), line.count(b"\n"), line[-1:]) == (told, 1, b"\n")
+
+
+@pytest.mark.parametrize("dialect", ALL_DIALECTS)
 def test_an_error_event_never_looks_like_a_good_end(dialect):
     event = error_event(LOST, dialect)
 

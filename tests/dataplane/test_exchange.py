@@ -152,13 +152,12 @@ def test_only_the_models_name_is_changed_where_the_endpoint_knows_it_by_another(
     assert stage.records == []
 
 
-@pytest.mark.parametrize("path", sorted({row.path for row in BY_PATH.values()}))
-@pytest.mark.parametrize("prefix", ["", "/v1"])
-def test_every_operation_reaches_the_endpoints_own_path(prefix, path):
+@pytest.mark.parametrize("target", sorted(BY_PATH))
+def test_every_operation_reaches_the_endpoints_own_path(target):
     stage = Stage()
     client = stage.client()
-    row = BY_PATH[path.encode()]
-    target = (prefix + path).encode()
+    row = BY_PATH[target]
+    path = row.path
     if row.body.name == "JSON":
         client.send(post(target=target))
     else:

@@ -183,7 +183,7 @@ GOOGLE = b"x-goog-api-client: google-genai-sdk/3.4.0\r\n"
 
 @pytest.mark.parametrize("version", [b"v1", b"v1beta"])
 def test_a_call_of_google_genai_is_refused_in_its_own_shape(stage, client, version):
-    target = b"/%b/models/m1:generateContent" % version
+    target = b"/%b/models/m1:predict" % version
 
     client.send(get(target, GOOGLE, b"Content-Length: 0\r\n", method=b"POST"))
 

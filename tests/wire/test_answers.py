@@ -158,6 +158,20 @@ def test_an_event_stream_is_known_by_its_type(value, is_stream):
     assert read_head((b"Content-Type", value)).is_event_stream is is_stream
 
 
+@pytest.mark.parametrize(
+    ("value", "has_lines"),
+    [
+        (b"application/x-ndjson", True),
+        (b"Application/X-NDJSON", True),
+        (b"text/event-stream", False),
+    ],
+)
+def test_lines_of_json_are_a_stream_of_events_too(value, has_lines):
+    head = read_head((b"Content-Type", value))
+
+    assert (head.is_event_stream, head.has_lines) == (True, has_lines)
+
+
 @pytest.mark.parametrize("name", [b"x-request-id", b"X-Request-Id", b"X-REQUEST-ID"])
 def test_the_endpoints_request_id_is_kept_and_noted(name):
     head = read_head((name, b"req_1"))

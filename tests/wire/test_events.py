@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.wire.events import MAX_HALF_BYTES, WholeEvents
+from multillama.wire.events import MAX_HALF_BYTES, WholeEvents, WholeLines
 
 STREAMS = [
     b"data: 1\n\ndata: 2\n\n: ping\n\nevent: a\ndata: x\ndata: y\n\ndata: [DONE]\n\n",
@@ -52,3 +52,23 @@ def test_an_event_that_is_too_long_does_not_wait():
     out = events.take(b"y")
 
     assert (held, out, events.half) == (b"", b"x" * MAX_HALF_BYTES + b"y", b"")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_lines_are_passed_on_whole_however_they_are_cut(size):
+    stream = b'{"a":1}\n{"b":2}\r\n\n{"half'
+    lines = WholeLines()
+
+    out = [lines.take(stream[at : at + size]) for at in range(0, len(stream), size)]
+
+    assert b"".join(out) == b'{"a":1}\n{"b":2}\r\n\n'
+    assert all(piece == b"" or piece.endswith(lines.ends) for piece in out)
+    assert (lines.rest(), lines.rest()) == (b'{"half', b"")
+
+
+def test_a_line_too_long_to_wait_for_goes_as_it_comes():
+    lines = WholeLines()
+    long = b"x" * (MAX_HALF_BYTES + 1)
+
+    assert lines.take(long) == long
+    assert lines.take(b"y") == b""

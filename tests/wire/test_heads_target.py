@@ -160,9 +160,21 @@ def test_an_absolute_target_needs_the_host_beside_it():
 
 @pytest.mark.parametrize("query", [b"key=k", b"a=b&api_key=k", b"api-key=", b"access_token=k&a"])
 def test_a_key_in_the_url_is_refused_because_urls_are_logged(query):
-    assert refusal(target=b"/v1/models?" + query) == "key_in_query"
+    assert refusal(target=b"/v1/files?" + query) == "key_in_query"
 
 
 @pytest.mark.parametrize("query", [b"monkey=k", b"keys=k", b"a=key", b"key"])
 def test_what_only_looks_like_a_key_in_the_url_passes(query):
     assert read(target=b"/v1/models?" + query).query == query
+
+
+def test_a_key_in_the_path_is_the_credential_and_leaves_no_trace():
+    head = read(target=b"/k/secret/api/chat?x=1")
+
+    assert (head.credential, head.path, head.query) == (b"secret", b"/api/chat", b"x=1")
+
+
+def test_googles_key_in_the_query_is_the_credential():
+    head = read(target=b"/v1beta/models/m:streamGenerateContent?alt=sse&key=secret")
+
+    assert (head.credential, head.query) == (b"secret", b"alt=sse")

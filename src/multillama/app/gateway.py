@@ -136,6 +136,7 @@ class Gateway:
                 clock=clock,
                 refresh_s=settings.refresh_s,
             )
+            self.discovery.send = calling.send
             self.discovery.select = selection_of(settings, self._endpoints)
             self.discovery.on_change = self._on_endpoint
             self.discovery.start(calling.tasks)

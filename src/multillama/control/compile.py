@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from multillama.control.ollama_lists import show, tag
 from multillama.control.routes import LATEST, PLAIN, Alias, Routing, alias, spellings, unserved
+from multillama.core.carrier import key_of
 from multillama.core.snapshot import Endpoint, Limits, Route, Snapshot, Target, Timeouts
 from multillama.providers.facts import model_facts
 from multillama.providers.listing import Row, context_length, text_of, whole_of
@@ -28,6 +30,11 @@ _OUTPUT_LIMITS: Final = (
 )  # fmt: skip
 
 
+_GEMINI_METHODS: Final = (
+    "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents",
+)  # fmt: skip
+
+
 class _Model(NamedTuple):
     row: Row
     """As the first endpoint sent it."""
@@ -35,11 +42,15 @@ class _Model(NamedTuple):
 
 
 class _Rendered(NamedTuple):
-    """One model in the three shapes of `GET /v1/models/{id}`."""
+    """One model in the shapes in which clients list and look it up."""
 
     openai: bytes
     anthropic: bytes
     gemini: bytes
+    tag: bytes
+    """Of Ollama's `/api/tags`."""
+    show: bytes
+    """The body of Ollama's `/api/show`."""
 
 
 def compile_snapshot(
@@ -93,14 +104,11 @@ def compile_snapshot(
         aliases=frozenset(shorts) - aliases.keys(),
         unserved=lacking,
         lists=_lists([rendered[name] for name in listed], listed),
-        rows={
-            "openai": {name: row.openai for name, row in rendered.items()},
-            "anthropic": {name: row.anthropic for name, row in rendered.items()},
-            "gemini": {name: row.gemini for name, row in rendered.items()},
-        },
+        rows=_rows(rendered),
         api_key=api_key,
         timeouts=timeouts,
         limits=limits,
+        carrier_key=key_of(api_key),
     )
 
 
@@ -247,7 +255,24 @@ def _render(
     if out := next((n for key in _OUTPUT_LIMITS if (n := whole_of(fields.get(key)))), None):
         gemini["outputTokenLimit"] = out
     encode = msgspec.json.encode
-    return _Rendered(encode(openai), encode(anthropic), encode(gemini))
+    gemini["supportedGenerationMethods"] = _GEMINI_METHODS
+    facts = model_facts(fields)
+    return _Rendered(
+        encode(openai),
+        encode(anthropic),
+        encode(gemini),
+        encode(tag(name, fields, facts, created_s=created_s)),
+        show(name, fields, facts, created_s=created_s),
+    )
+
+
+def _rows(rendered: Mapping[str, _Rendered]) -> dict[str, dict[str, bytes]]:
+    return {
+        "openai": {name: row.openai for name, row in rendered.items()},
+        "anthropic": {name: row.anthropic for name, row in rendered.items()},
+        "gemini": {name: row.gemini for name, row in rendered.items()},
+        "ollama": {name: row.show for name, row in rendered.items()},
+    }
 
 
 def _lists(rows: Sequence[_Rendered], names: Sequence[str]) -> dict[str, bytes]:
@@ -260,6 +285,7 @@ def _lists(rows: Sequence[_Rendered], names: Sequence[str]) -> dict[str, bytes]:
         "openai": b'{"object":"list","data":[' + b",".join(row.openai for row in rows) + b"]}",
         "anthropic": b'{"data":[' + b",".join(row.anthropic for row in rows) + ends,
         "gemini": b'{"models":[' + b",".join(row.gemini for row in rows) + b"]}",
+        "ollama": b'{"models":[' + b",".join(row.tag for row in rows) + b"]}",
     }
 
 

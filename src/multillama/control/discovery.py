@@ -15,9 +15,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from multillama.control.endpoints import base_path, corrected, provider_of
+from multillama.control.endpoints import base_path, corrected, provider_of, with_dialects
 from multillama.control.lister import Answer, Fetch, Listed, ListingFailed, list_models
 from multillama.control.routes import Select, all_models
+from multillama.control.spoken import Send, find_dialects
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Snapshot
 from multillama.providers.listing import Row
@@ -77,6 +78,8 @@ class _Watched:
         self.configured = configured
         self.endpoint = configured
         """As its answers have corrected it."""
+        self.spoken: frozenset[str] | None = None
+        """Which of the dialects that depend on its version it speaks; None while nobody has asked."""
         self.rows: tuple[Row, ...] = ()
         self.due = 0.0
         self.failures = 0
@@ -112,14 +115,18 @@ class _Watched:
         self.configured = configured
         if _identity(old) == _identity(configured):
             provider, path = provider_of(self.endpoint), base_path(self.endpoint)
-            self.endpoint = corrected(configured, provider, path)
+            self.endpoint = self._speaking(corrected(configured, provider, path))
         else:
             self.endpoint, self.due, self.failures = configured, 0.0, 0
+            self.spoken = None
+
+    def _speaking(self, endpoint: Endpoint) -> Endpoint:
+        return endpoint if self.spoken is None else with_dialects(endpoint, self.spoken)
 
     def take(self, listed: Listed) -> bool:
         """Take a listing over and tell whether it changes anything."""
-        old, new = self.endpoint, listed.endpoint
-        is_same = (old.provider, old.paths) == (new.provider, new.paths)
+        old, new = self.endpoint, self._speaking(listed.endpoint)
+        is_same = (old.provider, old.paths, old.speaks) == (new.provider, new.paths, new.speaks)
         if not is_same:
             self.endpoint = new
         is_known = is_same and self.rows == listed.rows
@@ -148,6 +155,8 @@ class Discovery:
         clock: Clock,
         refresh_s: float = 300.0,
     ) -> None:
+        self.send: Send | None = None
+        """Asks endpoints which dialects they speak; without it they speak all that their provider may."""
         self.select: Select = all_models
         """Which of an endpoint's models are served."""
         self._watched = [_Watched(endpoint) for endpoint in endpoints]
@@ -275,6 +284,8 @@ class Discovery:
                 begun = self._clock.now()
                 async with asyncio.timeout(LISTING_S):
                     listed = await list_models(asked, self._fetch)
+                    if watched.spoken is None and self.send is not None:
+                        watched.spoken = await find_dialects(listed.endpoint, self.send)
             if watched.configured is not asked:  # it is another endpoint by now
                 watched.due = 0.0
                 return

@@ -5,17 +5,19 @@ key goes into `fixed_head` and nowhere else; names, URLs and complaints never ho
 """
 
 import re
-from collections.abc import Collection, MutableMapping, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from typing import Final, TypedDict
 
 import msgspec
 
 from multillama.config.check import did_you_mean
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting
+from multillama.control.ways import cleaning_of, ways_of
 from multillama.core.endpoints_state import EndpointState
-from multillama.core.operations import OPERATIONS
+from multillama.core.operations import OPERATIONS, V1, Operation
 from multillama.core.snapshot import Endpoint, Timeouts
+from multillama.core.translate import AnyWay, Way
 from multillama.providers.base_url import BaseUrl, read_base_url
 from multillama.providers.catalog import BY_NAME, Provider
 from multillama.wire.hosts import is_near
@@ -118,7 +120,31 @@ def corrected(endpoint: Endpoint, provider: Provider, path: str) -> Endpoint:
     """Return the endpoint as its answers have shown it to be."""
     if provider.name == endpoint.provider and path == base_path(endpoint):
         return endpoint
-    return msgspec.structs.replace(endpoint, provider=provider.name, paths=_paths(provider, path))
+    speaks = frozenset((*provider.dialects, *provider.asks))
+    return msgspec.structs.replace(
+        endpoint, provider=provider.name, paths=_paths(provider, path), **_speech(provider, speaks)
+    )
+
+
+def with_dialects(endpoint: Endpoint, found: Collection[str]) -> Endpoint:
+    """Return the endpoint as one that speaks what its provider surely does, and what was found besides."""
+    provider = provider_of(endpoint)
+    speaks = frozenset((*provider.dialects, *found))
+    return msgspec.structs.replace(endpoint, **_speech(provider, speaks))
+
+
+class _Speech(TypedDict):
+    speaks: frozenset[str]
+    ways: Mapping[str, AnyWay]
+    cleaning: Mapping[str, Way]
+
+
+def _speech(provider: Provider, speaks: frozenset[str]) -> _Speech:
+    return {
+        "speaks": speaks,
+        "ways": ways_of(provider.name, speaks),
+        "cleaning": cleaning_of(speaks),
+    }
 
 
 def without_key(endpoint: Endpoint) -> Endpoint:
@@ -154,6 +180,7 @@ def _endpoint(
         host=base.host,
         port=base.port,
         paths=_paths(provider, base.path),
+        **_speech(provider, frozenset((*provider.dialects, *provider.asks))),
         query=base.query.encode("ascii"),
         fixed_head="".join(f"{field}: {value}\r\n" for field, value in lines).encode("latin-1"),
         owns=owns,
@@ -200,9 +227,16 @@ def _given_provider(setting: EndpointSetting) -> Provider | None:
 
 def _paths(provider: Provider, path: str) -> dict[str, bytes]:
     return {
-        operation.name: (provider.bases.get(operation.dialect, path) + operation.path).encode()
+        operation.name: (_base(provider, operation, path) + operation.path).encode()
         for operation in OPERATIONS
     }
+
+
+def _base(provider: Provider, operation: Operation, path: str) -> str:
+    bases, family = provider.bases, operation.dialect.partition(".")[0]
+    if operation.prefixes is not V1:  # a dialect with a root of its own
+        return bases.get(family, operation.prefixes[0])
+    return bases.get(operation.dialect, path)
 
 
 def _unique(name: str, taken: set[str]) -> str:

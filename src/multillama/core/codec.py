@@ -122,15 +122,20 @@ class EmbedCodec(msgspec.Struct, frozen=True):
     write_request: Callable[[Embed, Goal], bytes]
     read_answer: Callable[[bytes], Vectors]
     write_answer: Callable[[Vectors, Embed], bytes]
+    read_fault: Callable[[int, bytes], Fault]
+    write_fault: Callable[[Fault], bytes]
     says: frozenset[str]
     """Fields of `Embed` that it can say, beside `model`, `inputs`, `family` and `extras`."""
 
 
 class CountCodec(msgspec.Struct, frozen=True):
-    """A dialect in which the tokens of a request are counted; the request is read and written by its `Codec`."""
+    """A dialect in which the tokens of a request are counted."""
 
     dialect: str
+    family: str
     read_request: Callable[[bytes], Request]
     write_request: Callable[[Request, Goal], bytes]
     read_answer: Callable[[bytes], Count]
     write_answer: Callable[[Count], bytes]
+    read_fault: Callable[[int, bytes], Fault]
+    write_fault: Callable[[Fault], bytes]

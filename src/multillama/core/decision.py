@@ -74,6 +74,8 @@ class Decision(msgspec.Struct, kw_only=True):
     """How many were before it when it began to wait."""
     edits: tuple[str, ...] = ()
     """Members of the request's body that were replaced, e.g. `model`."""
+    dropped: tuple[str, ...] = ()
+    """What a translation could not tell the endpoint, e.g. `top_k`."""
     cause: str | None = None
     """Why it ended as it did: the kind of its failure; None for success."""
     text: str | None = None

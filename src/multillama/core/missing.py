@@ -16,7 +16,7 @@ _READ: Final = ("GET", "HEAD")
 _READABLE: Final = ("/v1/models", "/models", "/health", "/ready")
 """Paths beside the operations that the gateway answers to `GET`."""
 
-_KNOWN: Final = (*(f"/v1{operation.path}" for operation in OPERATIONS), "/v1/models", "/health")
+_KNOWN: Final = (*(operation.public_path for operation in OPERATIONS), "/v1/models", "/health")
 """What may be suggested: the canonical form of each path."""
 
 _PATH_CHARS: Final = 200
@@ -58,7 +58,7 @@ def is_gemini_call(method: str, path: str) -> bool:
 def gemini_call(path: str) -> GatewayError:
     """Returns what to answer to a call in Gemini's own dialect."""
     action = path.rpartition(":")[2][:_ACTION_CHARS]
-    served = ", ".join(f"/v1{operation.path}" for operation in OPERATIONS)
+    served = ", ".join(operation.public_path for operation in OPERATIONS)
     text = (
         f"{action} of Gemini's own API is not served here; GET /v1/models is, for its clients too. Call the model"
         f" by one of these paths instead, with an OpenAI or Anthropic client: {served}."

@@ -33,11 +33,18 @@ def error_body(error: GatewayError, dialect: str = "openai.chat") -> bytes:
     Source: google.rpc.Status and ErrorInfo, AIP-193.
     """
     facts = error_object(error)
-    if dialect == "gemini":
+    if dialect.startswith("gemini"):
         return _PLAIN.encode({"error": _gemini_object(error)})
+    if dialect.startswith("ollama"):
+        return _PLAIN.encode(_ollama_object(error))
     if dialect == "anthropic.messages":
         return _PLAIN.encode({"type": "error", "error": facts})
     return _PLAIN.encode({"error": facts})
+
+
+def _ollama_object(error: GatewayError) -> dict[str, object]:
+    """Returns what Ollama's clients read, who look for a text in `error`, with the other facts beside it."""
+    return {"error": error.text, "code": error.kind, "param": error.param, "origin": error.origin}
 
 
 def _gemini_object(error: GatewayError) -> dict[str, object]:
@@ -63,6 +70,10 @@ def error_event(error: GatewayError, dialect: str) -> bytes:
 
     Source: the openai and anthropic SDKs of November 2026, run against each form: both raise at these.
     """
+    if dialect.startswith("ollama"):
+        return _PLAIN.encode(_ollama_object(error)) + b"\n"
+    if dialect.startswith("gemini"):
+        return b"\n\ndata: " + _PLAIN.encode({"error": _gemini_object(error)}) + b"\n\n"
     facts = error_object(error)
     if dialect in ("anthropic.messages", "openai.responses"):
         body = _PLAIN.encode({"type": "error", "error": facts})

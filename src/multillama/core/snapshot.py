@@ -4,11 +4,14 @@
 one thing in it that moves.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec.structs import force_setattr
 
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.policy import DEFAULT_POLICY, Policy
+from multillama.core.translate import AnyWay, Way
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +91,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Its own, where they differ from the snapshot's."""
     local_only: bool = False
     """Every model that it serves is local-only, wherever else it is served."""
+    speaks: frozenset[str] = frozenset()
+    """The dialects that it is known to speak; what is asked in another is translated (`ways`)."""
+    ways: Mapping[str, AnyWay] = {}
+    """Operation to how it is asked for in a dialect that the endpoint speaks; not there where the client's does."""
+    cleaning: Mapping[str, Way] = {}
+    """Operation to the way back into its own dialect, for conversations that hold what others have signed."""
+    rejects_losses: bool = False
+    """True where a request is refused that cannot be told it whole; else what is lost is named."""
     input_price: float | None = None
     """As configured, US dollars per million tokens: for its models whose list tells none."""
     output_price: float | None = None
@@ -173,6 +184,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The host name that `--host` gave."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    carrier_key: bytes = b""
+    """Seals the signatures of providers that travel through clients of other dialects. A secret."""
 
     def __repr__(self) -> str:
         return f"Snapshot({len(self.endpoints)} endpoints, {len(self.routes) - len(self.aliases)} models)"

@@ -20,18 +20,18 @@ from multillama.dataplane.layout import learns_names
 from multillama.dataplane.pool import Connecting, Pool
 from multillama.dataplane.relay import Relay
 from multillama.dataplane.timers import NEVER
-from multillama.dataplane.upstream import Upstream
+from multillama.dataplane.upstream import Answering, Upstream
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
-from multillama.wire.events import BLANK_LINES, WholeEvents
+from multillama.wire.events import WholeEvents, WholeLines
 
 DOUBT_S: Final = 1.0
 """Whoever has waited so long for a first byte, and leaves, makes others ask whether the endpoint lives."""
 
 
 @learns_names(
-    "deadline", "error", "failure_notes", "is_judged", "is_probe", "needs_event", "rival", "role", "stitch", "watched",
-    "_had_bytes", "_is_retry",
+    "answering", "deadline", "error", "failure_notes", "is_judged", "is_probe", "needs_event", "rival", "role", "said",
+    "stitch", "watched", "_had_bytes", "_is_retry",
 )  # fmt: skip
 class Attempt:
     """One try of one target."""
@@ -72,6 +72,10 @@ class Attempt:
     stitch: Stitch | None = None
     on_begun: "Callable[[Attempt], None] | None" = None
     """Told when its answer is what the client sees: others need not wait for its end."""
+    answering: Answering | None = None
+    """Who takes the endpoint's bytes, where another than this puts them into the client's words first."""
+    said: bytes = b""
+    """The body of an error as the endpoint sent it, where the client gets it in other words."""
     held_head: AnswerHead | None = None
     held: bytes = b""
     deadline: float = NEVER
@@ -82,7 +86,7 @@ class Attempt:
     _connecting: Connecting | None = None
     _is_retry: bool = False
     _is_started: bool = False
-    _events: WholeEvents | None = None
+    _events: WholeEvents | WholeLines | None = None
     _plain: AnswerHead | None = None
     """Of a plain 200, until its first byte."""
     _is_watched: bool = False
@@ -135,7 +139,7 @@ class Attempt:
     def _send(self, upstream: Upstream) -> None:
         self.upstream = upstream
         self.is_sent = True
-        upstream.send(self._request_head, self._request_body, self)
+        upstream.send(self._request_head, self._request_body, self.answering or self)
         if self._request_body is None:
             self._on_over()
 
@@ -191,7 +195,7 @@ class Attempt:
     def _hold_back(self, head: AnswerHead) -> None:
         """Lets an answer that may be a failure wait, unless that would change nothing."""
         if head.has_open_events:
-            self._events = WholeEvents()
+            self._events = WholeLines() if head.has_lines else WholeEvents()
         if not self.is_judged and cause_of_status(head.status, b"") is not None:
             self.notes = self.failure_notes
         if self.is_judged or head.status in QUOTING:
@@ -225,9 +229,11 @@ class Attempt:
         rival.stop()
 
     def on_data(self, parts: list[bytes], is_last: bool) -> None:
-        data = parts.pop() if len(parts) == 1 else _take_all(parts)
+        if len(parts) != 1:
+            parts[:] = (b"".join(parts),)
+        data = parts.pop()
         events = self._events
-        if events is not None and (events.half or not data.endswith(BLANK_LINES)):
+        if events is not None and (events.half or not data.endswith(events.ends)):
             data = events.rest() + data if is_last else events.take(data)
         if self._plain is not None:
             self._take_plain(self._plain, data, is_last)
@@ -278,9 +284,8 @@ class Attempt:
         """Looks whether what is held back is a failure, or an answer after all."""
         held = self.held = self.held + data
         if head.is_coded and head.status < 400 and self._relay.is_begun:
-            self.give_up(
-                self._fault("endpoint_malformed", "compressed what the client reads as it is")
-            )
+            what = "compressed what the client reads as it is"
+            self.give_up(self._fault("endpoint_malformed", what))
             return
         if is_last or is_clear(head, held, follows=self._relay.is_begun):
             self._settle(head, held, is_last=is_last)
@@ -299,15 +304,15 @@ class Attempt:
         if head.status in QUOTING:
             held = self.held = hide_own_key(held, self.target_endpoint.fixed_head)
         if self._may_fail(head, len(held), is_last=is_last):
-            self.cause = cause_of_held(head, held, follows=self._relay.is_begun, is_whole=is_last)
+            said = self.said or held
+            self.cause = cause_of_held(head, said, follows=self._relay.is_begun, is_whole=is_last)
         if self.cause is None:
             self.held_head, self.held = None, b""
             self.first_byte_at = monotonic()
             self._begin(head)
             relay = self._relay
-            self._is_watched = self.stitch is not None or (
-                relay.kept is not None and relay.can_tell
-            )
+            is_kept = relay.kept is not None and relay.can_tell
+            self._is_watched = self.stitch is not None or is_kept
             self._forward(held, is_last=is_last)
             return
         if not is_last and self.upstream is not None:
@@ -341,10 +346,10 @@ class Attempt:
             self.upstream = None
             self._connect()
             return
-        if self.held_head is not None and self.status >= 400:
-            self.cause = cause_of_status(
-                self.status, self.held
-            )  # it had said enough before it broke off
+        if (
+            self.held_head is not None and self.status >= 400
+        ):  # it had said enough before it broke off
+            self.cause = cause_of_status(self.status, self.held)
         self.held_head = None
         self.fail(error)
 
@@ -364,6 +369,7 @@ class Attempt:
         self.upstream = None
         if self.watched != NEVER:
             self._origin.timers.forget(self)
+        self.answering = None
         if self._is_started:
             state = self.target_endpoint.state
             state.in_flight -= 1
@@ -374,12 +380,6 @@ class Attempt:
             self.on_begun = None
         on_over, self._on_over = self._on_over, _nothing
         on_over()
-
-
-def _take_all(parts: list[bytes]) -> bytes:
-    data = b"".join(parts)
-    parts.clear()
-    return data
 
 
 def _nothing() -> None:

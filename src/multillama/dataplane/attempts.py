@@ -22,13 +22,12 @@ from multillama.core.snapshot import Snapshot, Target
 from multillama.core.stitch import Stitch
 from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.choice import Choice, FreeChoice
-from multillama.dataplane.outgoing import opening_lines
+from multillama.dataplane.launch import launch
 from multillama.dataplane.places import has_place, wait_for_place
 from multillama.dataplane.resuming import continue_elsewhere
 from multillama.dataplane.story import tried
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
-from multillama.wire.peek import replace_member
 
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
@@ -68,16 +67,6 @@ def on_failure(
         random=server.random(),
         retry_after_s=retry_after_s,
     )
-
-
-def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
-    """Sends the request on its way."""
-    if target.rename is not None:
-        body = replace_member(body, "model", target.rename)
-        exchange.story.on_edit("model")
-    head = opening_lines(exchange.request.head, exchange.operation, target.endpoint)
-    framing = b"content-length: %d\r\n\r\n" % len(body)
-    attempt.start(head + framing, body, on_over=exchange.wake)
 
 
 class Attempts:
@@ -381,7 +370,7 @@ class Attempts:
         head = attempt.held_head
         if head is None or head.status < 400:
             return None
-        return retry_after_s(head.lines, attempt.held, self.exchange.request.at)
+        return retry_after_s(head.lines, attempt.said or attempt.held, self.exchange.request.at)
 
     def blocked(self, target: Target) -> str | None:
         return target.endpoint.state.blocked(target.model, self._now())

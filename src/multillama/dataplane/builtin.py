@@ -6,6 +6,8 @@ A body is rendered when the snapshot is compiled, so an answer costs a look-up.
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import msgspec
+
 from multillama.core.auth import check_key, check_reader
 from multillama.core.key_like import hide_keys
 from multillama.core.routing import close_matches
@@ -16,6 +18,10 @@ from multillama.wire.heads import Head
 MODEL_PATHS = (b"/v1/models", b"/models")
 HEALTH_PATHS = (b"/health", b"/v1/health", b"/healthz")
 READY_PATHS = (b"/ready", b"/readyz")
+GEMINI_MODEL_PATHS = (b"/v1beta/models", b"/v1alpha/models")
+OLLAMA_PATHS = (b"/api/tags", b"/api/ps", b"/api/version")
+OLLAMA_VERSION = b"0.12.6"
+"""The release of Ollama whose API we speak; some clients refuse to work with an older one."""
 PAGE_PATHS = (b"/", b"/favicon.ico", b"/robots.txt")
 PAGES_BELOW = b"/multillama/"
 SUPPORTED = b"GET, HEAD, OPTIONS"
@@ -39,7 +45,9 @@ def is_builtin(path: bytes) -> bool:
         path in MODEL_PATHS
         or path in HEALTH_PATHS
         or path in READY_PATHS
-        or path.startswith((b"/v1/models/", b"/models/"))
+        or path in GEMINI_MODEL_PATHS
+        or path in OLLAMA_PATHS
+        or path.startswith((b"/v1/models/", b"/models/", b"/v1beta/models/", b"/v1alpha/models/"))
     )
 
 
@@ -66,11 +74,14 @@ def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
     check_key(head.credential, api_key=snapshot.api_key)
     if snapshot.api_key is None:
         check_reader(head.origin, host=head.host, hints=head.hints, bound=snapshot.bound)
+    if path in OLLAMA_PATHS:
+        return _answer_ollama(path, snapshot)
     dialect = listing_dialect(head.hints)
-    if path in MODEL_PATHS:
+    if path.startswith((b"/v1beta/", b"/v1alpha/")):
+        dialect = "gemini"
+    if path in MODEL_PATHS or path in GEMINI_MODEL_PATHS:
         return Answer("models", 200, snapshot.lists.get(dialect, b'{"object":"list","data":[]}'))
-    prefix = b"/v1/models/" if path.startswith(b"/v1/") else b"/models/"
-    model = unquote(path[len(prefix) :].decode("latin-1"))
+    model = unquote(path.partition(b"/models/")[2].decode("latin-1"))
     row = snapshot.rows.get(dialect, {}).get(model)
     if row is None:
         close = close_matches(model, snapshot.routes)
@@ -81,6 +92,30 @@ def answer_builtin(head: Head, snapshot: Snapshot) -> Answer:
             param="model",
         )
     return Answer("model", 200, row)
+
+
+def _answer_ollama(path: bytes, snapshot: Snapshot) -> Answer:
+    if path == b"/api/version":
+        return Answer("version", 200, b'{"version":"%b"}' % OLLAMA_VERSION)
+    if path == b"/api/tags":
+        return Answer("models", 200, snapshot.lists.get("ollama", b'{"models":[]}'))
+    loaded = sorted({
+        model
+        for endpoint in snapshot.endpoints
+        for model in endpoint.state.loaded or ()
+        if model in snapshot.routes
+    })  # fmt: skip
+    rows = [{"name": name, "model": name, "size": 0, "size_vram": 0} for name in loaded]
+    return Answer("loaded", 200, msgspec.json.encode({"models": rows}))
+
+
+def is_ollama(head: Head) -> bool:
+    """Says whether an Ollama client asks, by its user agent; it looks for an Ollama behind `/`."""
+    forward = head.forward
+    for at in range(0, len(forward), 4):
+        if forward[at].lower() == b"user-agent":
+            return forward[at + 2].lower().startswith(b"ollama")
+    return False
 
 
 def listing_dialect(hints: frozenset[bytes]) -> str:
@@ -96,4 +131,6 @@ def reads(head: Head) -> str:
     """Says in which dialect whoever sent this head reads an error that is no operation's."""
     if head.path.startswith((b"/v1beta/", b"/v1alpha/")):
         return "gemini"
+    if head.path.startswith(b"/api/"):
+        return "ollama"
     return _READS[listing_dialect(head.hints)]

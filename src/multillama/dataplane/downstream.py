@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from multillama.core.operations import BY_PATH
+from multillama.core.operations import BY_PATH, find_call
 from multillama.dataplane.exchange import Exchange
 from multillama.dataplane.presence import CONTINUE, Presence
 from multillama.dataplane.request import Request
@@ -212,7 +212,9 @@ class Downstream(asyncio.Protocol):
         self.has_http_11 = head.has_http_11
         self.is_head = head.method == b"HEAD"
         listener = self._listener
-        operation = BY_PATH.get(head.path)
+        operation, model = BY_PATH.get(head.path), None
+        if operation is None and (call := find_call(head.path)) is not None:
+            operation, model = call
         if operation is None or head.method != b"POST":
             self._queued = rest
             self._wait(listener.snapshot.timeouts.keep_alive_s)
@@ -220,6 +222,8 @@ class Downstream(asyncio.Protocol):
             return
         request = Request(head, length, operation, listener.clock(), listener.now())
         self._request = request
+        if model is not None:
+            request.model = model
         if length and len(rest) >= length:  # as most
             request.take_whole(rest if len(rest) == length else rest[:length])
             rest = rest[length:]

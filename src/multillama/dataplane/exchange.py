@@ -19,7 +19,7 @@ from multillama.core.retry import SHOULD_NOT_RETRY
 from multillama.core.routing import MAX_SHOWN_NAME
 from multillama.core.snapshot import Snapshot, Target
 from multillama.core.strategies import Live
-from multillama.core.usage import read_usage, says_it_is_over
+from multillama.core.usage import says_it_is_over
 from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.layout import learns_names
 from multillama.dataplane.pool import Pool
@@ -29,7 +29,6 @@ from multillama.dataplane.serving import serve_json
 from multillama.dataplane.story import Story, header_lines
 from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
-from multillama.wire.peek import peek
 
 if TYPE_CHECKING:
     from multillama.dataplane.sharing import Call
@@ -197,14 +196,12 @@ class Exchange:
     async def _run(self) -> None:
         error: GatewayError | None = None
         try:
-            if self.operation.body is Body.JSON:
+            if self.operation.body is not Body.MULTIPART:
                 snapshot = self.server.snapshot
                 self.admit(snapshot, snapshot.limits.body_bytes)
                 if not self.request.is_complete:
                     await self._come()
                 self.body = self.caller.take_body()
-                view = peek(self.body)
-                self.model, self.stream = view.model, view.stream is True
                 await serve_json(self, snapshot)
             else:
                 # Imported when the first upload comes: it is rare, and start-up is watched.
@@ -383,8 +380,7 @@ class Exchange:
             tried=self._tried,
         )
         if answered is not None:
-            usage = read_usage(answered.opening, b"".join(answered.ending))
-            into, out = usage.input_tokens, usage.output_tokens
+            into, out = answered.tokens()
             if attempt is not None:
                 attempt.target_endpoint.state.on_usage(into, out)
             record.input_tokens, record.output_tokens = into, out

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from multillama.core.budget import RetryBudget
 from multillama.core.missing import gemini_call, is_gemini_call, missing, wrong_method
-from multillama.core.operations import BY_PATH
+from multillama.core.operations import find_operation
 from multillama.core.plan import Plan
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
@@ -23,6 +23,7 @@ from multillama.dataplane.builtin import (
     Answer,
     answer_builtin,
     is_builtin,
+    is_ollama,
     is_page,
     reads,
 )
@@ -34,6 +35,7 @@ from multillama.dataplane.story import Story
 from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
 from multillama.wire.heads import Head, HeadMemo
+from multillama.wire.path_keys import has_path_key
 
 if TYPE_CHECKING:
     from multillama.dataplane.sharing import Call
@@ -181,10 +183,14 @@ class Listener:
         path, method = head.path, head.method
         if method in (b"TRACE", b"CONNECT"):
             raise GatewayError("method_not_allowed", f"{method.decode()} is not served here.")
+        if path == b"/" and (is_ollama(head) or has_path_key(raw)):
+            answer = Answer("running", 200, b"Ollama is running")
+            self._answer(connection, head, length, answer, b"content-type: text/plain\r\n")
+            return
         if is_page(path):
             self._hand_over(connection.transport, raw + connection.leave())
             return
-        operation = BY_PATH.get(path)
+        operation = find_operation(path)
         stray = _stray(head) if operation is None else None
         if stray is not None:
             answer = Answer("-", stray.status, error_body(stray, reads(head)), stray)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from multillama.core.refusal import error_event
 from multillama.core.resume import KEPT_BYTES
+from multillama.core.usage import read_usage
 from multillama.dataplane.layout import learns_names
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
@@ -71,6 +72,8 @@ class Relay:
     """The first bytes of a stream, and of an answer too long for `ending`."""
     kept: list[bytes] | None = None
     """All whole events so far, where the stream may have to be continued; None where it need not or cannot be."""
+    told: tuple[int | None, int | None] | None = None
+    """Tokens in and out, where a translation has read them."""
     can_tell: bool = False
     """True for a stream that an event of ours can end: its length is not told and it is not compressed."""
     _head_bytes: bytes = b""
@@ -179,6 +182,13 @@ class Relay:
             self.opening = b"".join(ending)[:EDGE_BYTES]
         tail = ending[-1] if len(ending[-1]) >= EDGE_BYTES else b"".join(ending)
         ending[:] = [tail[-EDGE_BYTES:]]
+
+    def tokens(self) -> tuple[int | None, int | None]:
+        """Returns what the answer took, into the model and out of it, as far as it was told."""
+        if self.told is not None:
+            return self.told
+        usage = read_usage(self.opening, b"".join(self.ending))
+        return usage.input_tokens, usage.output_tokens
 
     def forget_edges(self) -> None:
         """Keeps nothing to read the usage from: it is counted elsewhere."""

@@ -22,6 +22,8 @@ SLOW_GRACE_S: Final = 10.0
 class Request:
     """A request of one downstream connection."""
 
+    model: str | None = None
+    """Where the path names it."""
     received_bytes: int = 0
     limit_bytes: int = 0
     failure: GatewayError | None = None

@@ -14,9 +14,11 @@ from multillama.core.policy import DEFAULT_POLICY
 from multillama.core.routing import make_plan
 from multillama.core.snapshot import Snapshot
 from multillama.dataplane.attempt import Attempt
-from multillama.dataplane.attempts import Attempts, launch, on_success
+from multillama.dataplane.attempts import Attempts, on_success
+from multillama.dataplane.launch import launch
 from multillama.dataplane.places import has_place
 from multillama.dataplane.resuming import DIALECTS
+from multillama.wire.peek import peek
 
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
@@ -26,9 +28,15 @@ def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, 
     """Plans an exchange, and returns how it is served: to be awaited.
 
     Raises:
-        GatewayError: Nobody may serve it, or a wish is not understood.
+        GatewayError: It names no model, nobody may serve it, or a wish is not understood.
     """
     server, request = exchange.server, exchange.request
+    if request.model is None:
+        view = peek(exchange.body)
+        exchange.model, stream = view.model, view.stream
+        exchange.stream = exchange.operation.streams if stream is None else stream
+    else:
+        exchange.model, exchange.stream = request.model, exchange.operation.streams
     server.budget.on_request(request.started)
     plan = make_plan(
         snapshot,

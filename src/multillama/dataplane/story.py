@@ -18,6 +18,7 @@ class Story:
     queue_s: float = 0.0
     queue_position: int | None = None
     edits: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     is_shared: bool = False
     """True for an exchange that got the answer of another's call: it has made no attempt."""
 
@@ -38,6 +39,10 @@ class Story:
         """Takes note that a member of the request's body was replaced on its way."""
         if member not in self.edits:
             self.edits += (member,)
+
+    def on_drop(self, names: tuple[str, ...]) -> None:
+        """Takes note of what a translation could not tell the endpoint."""
+        self.dropped = names
 
     def on_end(self, last: "Attempt | None", record: Record, *, started: float) -> None:
         """Takes note of what was under way at the end: the last attempt, and its rival."""
@@ -66,7 +71,7 @@ class Story:
                 row.role = "shared"
         decision.queue_ms = self._queue_ms
         decision.queue_position = self.queue_position
-        decision.edits = self.edits
+        decision.edits, decision.dropped = self.edits, self.dropped
         return decision
 
 

@@ -7,6 +7,10 @@ from typing import Final
 from multillama.core.codec import Codec, CountCodec, EmbedCodec
 from multillama.dialects.anthropic_messages import codec as anthropic_messages
 from multillama.dialects.gemini import codec as gemini
+from multillama.dialects.ollama_chat import codec as ollama_chat
+from multillama.dialects.ollama_embed import EMBED_CODEC as OLLAMA_EMBED
+from multillama.dialects.ollama_embeddings import EMBED_CODEC as OLLAMA_EMBEDDINGS
+from multillama.dialects.ollama_generate import codec as ollama_generate
 from multillama.dialects.openai_chat import codec as openai_chat
 from multillama.dialects.openai_completions import codec as openai_completions
 from multillama.dialects.openai_embeddings import EMBED_CODEC as OPENAI_EMBED_CODEC
@@ -19,6 +23,8 @@ CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
         "openai.chat": openai_chat.CODEC,
         "openai.completions": openai_completions.CODEC,
         "openai.responses": openai_responses.CODEC,
+        "ollama.chat": ollama_chat.CODEC,
+        "ollama.generate": ollama_generate.CODEC,
     }
 )
 """Dialect to its row."""
@@ -28,8 +34,14 @@ EMBED_CODECS: Final[Mapping[str, EmbedCodec]] = MappingProxyType(
         "gemini.embed": gemini.EMBED_CODEC,
         "gemini.batch_embed": gemini.BATCH_EMBED_CODEC,
         "openai.embeddings": OPENAI_EMBED_CODEC,
+        "ollama.embed": OLLAMA_EMBED,
+        "ollama.embeddings": OLLAMA_EMBEDDINGS,
     }
 )
+
+UNFRAMED: Final[Mapping[str, Codec]] = MappingProxyType({"gemini": gemini.UNFRAMED_CODEC})
+"""Dialect to the row of its streams for clients that want them without events, as one JSON array."""
+
 COUNT_CODECS: Final[Mapping[str, CountCodec]] = MappingProxyType(
     {
         "anthropic.messages": anthropic_messages.COUNT_CODEC,

@@ -14,6 +14,7 @@ import msgspec
 from multillama.core.canonical import Embed, Vectors
 from multillama.core.codec import EmbedCodec, Goal, Misfit
 from multillama.core.shape import Members, Object, decode_object
+from multillama.dialects.openai_family.fault import read_fault, write_fault
 from multillama.dialects.openai_family.usage import NAME, count
 
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -154,5 +155,7 @@ EMBED_CODEC: Final = EmbedCodec(
     write_request=write_request,
     read_answer=read_answer,
     write_answer=write_answer,
+    read_fault=read_fault,
+    write_fault=write_fault,
     says=SAYS,
 )

@@ -114,6 +114,8 @@ def _queue(decision: Decision) -> str:
 def _edits(decision: Decision) -> str:
     if not decision.attempts:
         return ""
+    if decision.dropped:
+        return f"translated; the endpoint could not be told: {', '.join(decision.dropped)}"
     if not decision.edits:
         return "nothing: the body went byte for byte"
     return f"{', '.join(decision.edits)}; all else in the body went byte for byte"

@@ -8,13 +8,13 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
-from multillama.core.operations import OPERATIONS
+from multillama.core.operations import OPERATIONS, V1
 from multillama.providers.catalog import GENERIC, Provider, recognise
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _TAILS: Final = (
-    *sorted((operation.path for operation in OPERATIONS), key=len, reverse=True),
+    *sorted((row.path for row in OPERATIONS if row.prefixes is V1), key=len, reverse=True),
     "/models",
 )
 _KEY_IN_QUERY: Final = re.compile(

@@ -23,6 +23,18 @@ from multillama.providers.listing import (
     Shape,
 )
 
+OPENAI_DIALECTS: Final = ("openai.chat", "openai.completions", "openai.embeddings")
+NEWER: Final = ("openai.responses", "anthropic.messages")
+"""What servers of OpenAI's dialect have learnt since 2025, some of them and by their version."""
+_WITH_RESPONSES: Final = (*OPENAI_DIALECTS, "openai.responses")
+_WITH_MESSAGES: Final = (*OPENAI_DIALECTS, "anthropic.messages")
+_OLLAMA_DIALECTS: Final = (
+    # Its own first: it takes `num_ctx`, `top_k` and more that its compatible paths ignore.
+    "ollama.chat", "ollama.generate", "ollama.embed", "ollama.embeddings", "ollama.show",
+    *OPENAI_DIALECTS,
+)  # fmt: skip
+_COUNT_TOKENS: Final = ("count_tokens",)
+
 
 class Provider(msgspec.Struct, frozen=True):
     """One kind of LLM server."""
@@ -40,7 +52,13 @@ class Provider(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...] = ()
     """Further hosts it is recognised by; `*` stands for anything."""
     bases: Mapping[str, str] = MappingProxyType({})
-    """Dialect to the path of its operations, where that is not the base's."""
+    """Dialect, or its name before the point, to the path of its operations, where that is not the base's."""
+    dialects: tuple[str, ...] = OPENAI_DIALECTS
+    """What it speaks; what is asked in another dialect is translated into the first of these that can say it."""
+    asks: tuple[str, ...] = ()
+    """What it may speak besides, by its version: it is asked once."""
+    counts: tuple[str, ...] = ()
+    """Operations that count tokens; where it has none, they are estimated."""
     auth: str = "authorization: Bearer "
     """The header line of the key, up to the key."""
     defaults: tuple[tuple[str, str], ...] = ()
@@ -73,7 +91,7 @@ class Provider(msgspec.Struct, frozen=True):
         return parts.port if parts.hostname == "localhost" else None
 
 
-GENERIC: Final = Provider("openai-compatible", "OpenAI-compatible", "/v1")
+GENERIC: Final = Provider("openai-compatible", "OpenAI-compatible", "/v1", asks=NEWER)
 """Any server that speaks OpenAI's dialect."""
 
 
@@ -88,55 +106,59 @@ def _listing(path: str, shape: Shape = OPENAI) -> Listing:
 CLOUDS: Final = (
     Provider(
         "openai", "OpenAI", "https://api.openai.com/v1", ("OPENAI_API_KEY",),
-        hosts=("*.api.openai.com",), url_variable="OPENAI_BASE_URL",
+        hosts=("*.api.openai.com",), url_variable="OPENAI_BASE_URL", dialects=_WITH_RESPONSES,
+        counts=("input_tokens",),
     ),
     Provider(
         # Bearer is taken by all three: /v1/messages and /v1/models (its SDK ≥ 2.0 sends it) and the
         # OpenAI layer. The list wants a version even from us; a client's own version wins.
         "anthropic", "Anthropic", "https://api.anthropic.com/v1", ("ANTHROPIC_API_KEY",),
         defaults=(("anthropic-version", "2023-06-01"),), listing=_listing("models?limit=1000"),
-        url_variable="ANTHROPIC_BASE_URL",
+        url_variable="ANTHROPIC_BASE_URL", dialects=("anthropic.messages",), counts=_COUNT_TOKENS,
     ),
     Provider(
         "gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai",
-        ("GEMINI_API_KEY", "GOOGLE_API_KEY"), id_prefix="models/",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"), id_prefix="models/", bases={"gemini": "/v1beta"},
+        dialects=("gemini", "gemini.embed", "gemini.batch_embed", "openai.chat", "openai.embeddings"),
+        counts=("count_content",),
     ),
     Provider(
         "azure", "Azure OpenAI", "https://*.openai.azure.com/openai/v1", ("AZURE_OPENAI_API_KEY",),
         hosts=("*.services.ai.azure.com", "*.cognitiveservices.azure.com"), auth="api-key: ",
-        bases=_anthropic("/anthropic/v1"), url_variable="AZURE_OPENAI_ENDPOINT",
+        bases=_anthropic("/anthropic/v1"), url_variable="AZURE_OPENAI_ENDPOINT", dialects=_WITH_RESPONSES,
     ),
     Provider(
         "bedrock", "Amazon Bedrock", "https://bedrock-mantle.*.api.aws/v1",
-        ("AWS_BEARER_TOKEN_BEDROCK",),
+        ("AWS_BEARER_TOKEN_BEDROCK",), dialects=_WITH_RESPONSES,
     ),
     Provider(
         "openrouter", "OpenRouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",),
-        hosts=("eu.openrouter.ai",),
+        hosts=("eu.openrouter.ai",), asks=NEWER,
     ),
-    Provider("groq", "Groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
+    Provider("groq", "Groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",), asks=("openai.responses",)),
     Provider(
         "mistral", "Mistral", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",),
         hosts=("codestral.mistral.ai",),
     ),
     Provider(
         "deepseek", "DeepSeek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",),
-        bases=_anthropic("/anthropic/v1"),
+        bases=_anthropic("/anthropic/v1"), dialects=_WITH_MESSAGES,
     ),
-    Provider("xai", "xAI", "https://api.x.ai/v1", ("XAI_API_KEY",), hosts=("*.api.x.ai",)),
+    Provider("xai", "xAI", "https://api.x.ai/v1", ("XAI_API_KEY",), hosts=("*.api.x.ai",), asks=NEWER),
     Provider(
         # its list is a bare JSON array
         "together", "Together", "https://api.together.ai/v1", ("TOGETHER_API_KEY",),
         hosts=("api.together.xyz",),
     ),
     Provider(
-        "fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", ("FIREWORKS_API_KEY",)
+        "fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", ("FIREWORKS_API_KEY",),
+        asks=NEWER,
     ),
     Provider(
         "perplexity", "Perplexity", "https://api.perplexity.ai",
         ("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY"), listing=_listing("/v1/models"),
         bases={"openai.responses": "/v1", "openai.embeddings": "/v1"},
-        models=("sonar", "sonar-pro", "sonar-reasoning-pro", "sonar-deep-research"),
+        models=("sonar", "sonar-pro", "sonar-reasoning-pro", "sonar-deep-research"), dialects=_WITH_RESPONSES,
     ),
     Provider(
         "cohere", "Cohere", "https://api.cohere.ai/compatibility/v1",
@@ -183,19 +205,19 @@ CLOUDS: Final = (
     ),
     Provider(
         "moonshot", "Moonshot", "https://api.moonshot.ai/v1", ("MOONSHOT_API_KEY",),
-        hosts=("api.moonshot.cn",), bases=_anthropic("/anthropic/v1"),
+        hosts=("api.moonshot.cn",), bases=_anthropic("/anthropic/v1"), dialects=_WITH_MESSAGES,
     ),
     Provider(
         "zai", "Z.ai", "https://api.z.ai/api/paas/v4", ("ZAI_API_KEY",),
-        bases=_anthropic("/api/anthropic/v1"),
+        bases=_anthropic("/api/anthropic/v1"), dialects=_WITH_MESSAGES,
     ),
     Provider(
         "bigmodel", "BigModel", "https://open.bigmodel.cn/api/paas/v4", ("BIGMODEL_API_KEY",),
-        bases=_anthropic("/api/anthropic/v1"),
+        bases=_anthropic("/api/anthropic/v1"), dialects=_WITH_MESSAGES,
     ),
     Provider(
         "minimax", "MiniMax", "https://api.minimax.io/v1", ("MINIMAX_API_KEY",),
-        bases=_anthropic("/anthropic/v1"),
+        bases=_anthropic("/anthropic/v1"), dialects=_WITH_MESSAGES,
     ),
     Provider(
         "dashscope", "Alibaba DashScope", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
@@ -264,32 +286,33 @@ CLOUDS: Final = (
     Provider("helicone", "Helicone", "https://ai-gateway.helicone.ai/v1", ("HELICONE_API_KEY",)),
     Provider(
         "ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", ("OLLAMA_API_KEY",),
-        bases={"ollama": "/api"},
+        bases={"ollama": "/api"}, dialects=_OLLAMA_DIALECTS,
     ),
 )  # fmt: skip
 
 LOCALS: Final = (
     Provider(
         "ollama", "Ollama", "http://localhost:11434/v1", owners=("library",), probe="/api/version",
-        bases={"ollama": "/api"},
+        bases={"ollama": "/api"}, dialects=_OLLAMA_DIALECTS, asks=NEWER,
     ),
     Provider(
         "llama.cpp", "llama.cpp", "http://localhost:8080/v1", owners=("llamacpp",), probe="/props",
-        shares_port=True,
+        shares_port=True, asks=NEWER, counts=_COUNT_TOKENS,
     ),
     Provider(
         "vllm", "vLLM", "http://localhost:8000/v1", owners=("vllm",), probe="/version",
-        shares_port=True,
+        shares_port=True, asks=NEWER, counts=_COUNT_TOKENS,
     ),
     Provider("lemonade", "Lemonade", "http://localhost:8000/api/v1", owners=("lemonade",)),
     Provider(
-        "sglang", "SGLang", "http://localhost:30000/v1", owners=("sglang",), probe="/get_model_info"
+        "sglang", "SGLang", "http://localhost:30000/v1", owners=("sglang",), probe="/get_model_info",
+        asks=NEWER, counts=_COUNT_TOKENS,
     ),
-    Provider("lm-studio", "LM Studio", "http://localhost:1234/v1", bases={"lm-studio": "/api/v1"}),
+    Provider("lm-studio", "LM Studio", "http://localhost:1234/v1", bases={"lm-studio": "/api/v1"}, asks=NEWER),
     Provider("tgi", "Text Generation Inference", "http://localhost:3000/v1", shares_port=True),
     Provider(
         "text-generation-webui", "text-generation-webui", "http://localhost:5000/v1",
-        probe="/v1/internal/model/info", shares_port=True,
+        probe="/v1/internal/model/info", shares_port=True, asks=NEWER,
     ),
     Provider("tabbyapi", "TabbyAPI", "http://localhost:5000/v1", owners=("tabbyAPI",)),
     Provider("koboldcpp", "KoboldCpp", "http://localhost:5001/v1", owners=("koboldcpp",)),
@@ -297,11 +320,11 @@ LOCALS: Final = (
     Provider("gpt4all", "GPT4All", "http://localhost:4891/v1"),
     Provider(
         "docker", "Docker Model Runner", "http://localhost:12434/engines/v1",
-        hosts=("model-runner.docker.internal",), bases=_anthropic("/v1"), owners=("docker",),
+        hosts=("model-runner.docker.internal",), bases=_anthropic("/v1"), owners=("docker",), dialects=_WITH_MESSAGES,
     ),
     Provider("xinference", "Xinference", "http://localhost:9997/v1"),
     Provider("infinity", "Infinity", "http://localhost:7997/v1", owners=("infinity",)),
-    Provider("litellm", "LiteLLM proxy", "http://localhost:4000/v1"),
+    Provider("litellm", "LiteLLM proxy", "http://localhost:4000/v1", asks=NEWER),
 )  # fmt: skip
 """Runtimes of one's own machine, known by port. Where a port is shared, the first row is the guess."""
 

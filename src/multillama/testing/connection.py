@@ -43,6 +43,11 @@ class Request:
     def is_listing(self) -> bool:
         return self.method == "GET" and self.target.partition("?")[0].endswith("/models")
 
+    @property
+    def is_question(self) -> bool:
+        """True for what a gateway asks for itself: the listing, and with an empty object whether a path is there."""
+        return self.is_listing or (self.method == "POST" and self.header("content-length") == "2")
+
     def header(self, name: str) -> str | None:
         return dict(self.headers).get(name)
 

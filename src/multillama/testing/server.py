@@ -34,7 +34,7 @@ class ScriptedServer:
         self.default = GOOD
         """How it answers once the queue of `next()` is empty."""
         self.listing = GOOD
-        """How it answers `GET /v1/models`, which takes nothing from the queue."""
+        """How it answers `GET /v1/models` and an empty object, which take nothing from the queue."""
         self.on_accept: Behaviour | None = None
         """Played on a new connection before any request, for servers that speak or leave first."""
         self.requests: list[Request] = []
@@ -56,8 +56,8 @@ class ScriptedServer:
 
     @property
     def calls(self) -> list[Request]:
-        """The requests without the listings."""
-        return [request for request in self.requests if not request.is_listing]
+        """The requests without those that a gateway asks for itself."""
+        return [request for request in self.requests if not request.is_question]
 
     @property
     def disconnects(self) -> int:
@@ -148,7 +148,7 @@ class ScriptedServer:
     def on_request(self, request: Request) -> Behaviour:
         self.requests.append(request)
         self.notify()
-        if request.is_listing:
+        if request.is_question:
             return self.listing
         return self._queue.popleft() if self._queue else self.default
 

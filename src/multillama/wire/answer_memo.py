@@ -28,6 +28,9 @@ class AnswerHead(msgspec.Struct, gc=False, eq=False):
     is_coded: bool = False
     is_unbuffered: bool = False
     is_event_stream: bool = False
+    """True for server-sent events, and for events that are lines of JSON."""
+    has_lines: bool = False
+    """True for the latter."""
     chunked: bool = False
 
     @property

@@ -41,6 +41,8 @@ _CODED: Final = 8
 """Forwarded, and tells that the body is compressed: nothing can be written into it."""
 _UNBUFFERED: Final = 9
 """Forwarded, and tells that we need not say it: what an nginx in front of us does with events."""
+_LINES: Final = 10
+"""Forwarded, and tells that events follow, a line each."""
 _DROPPED: Final = frozenset(
     (
         b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
@@ -224,6 +226,8 @@ class AnswerReader:
             head.lines.append(line)
             if role == _EVENTS:
                 head.is_event_stream = True
+            elif role == _LINES:
+                head.is_event_stream = head.has_lines = True
             elif role == _CODED:
                 head.is_coded = True
             elif role == _UNBUFFERED:
@@ -244,8 +248,7 @@ def _role_of(line: bytes) -> int:
     if name in _DROPPED:
         return _DROP
     if name == b"content-type":
-        is_stream = value.strip()[:17].lower() == b"text/event-stream"
-        return _EVENTS if is_stream else _FORWARD
+        return _role_of_kind(value.strip()[:20].lower())
     if name == b"x-request-id":
         return _ID
     if name == b"date":
@@ -261,6 +264,12 @@ def _role_of(line: bytes) -> int:
             raise _malformed("uses a transfer coding other than chunked")
         return _CHUNKED
     return _FORWARD
+
+
+def _role_of_kind(kind: bytes) -> int:
+    if kind == b"application/x-ndjson":
+        return _LINES
+    return _EVENTS if kind[:17] == b"text/event-stream" else _FORWARD
 
 
 def _without_named(lines: list[bytes], naming: list[bytes]) -> list[bytes]:
@@ -280,7 +289,7 @@ def status_line(status: int) -> bytes:
 
 
 def own_head(status: int, length: int, lines: bytes, *, may_stay: bool, has_http_11: bool) -> bytes:
-    """Returns the head of a JSON answer of our own.
+    """Returns the head of an answer of our own, which is JSON unless its lines say otherwise.
 
     Args:
         status: As its number.
@@ -289,7 +298,8 @@ def own_head(status: int, length: int, lines: bytes, *, may_stay: bool, has_http
         may_stay: Whether the connection may carry another request.
         has_http_11: The client's version.
     """
-    kind = b"content-type: application/json\r\n" if length else b""
+    is_json = length and b"content-type:" not in lines
+    kind = b"content-type: application/json\r\n" if is_json else b""
     framing = b"" if status == 204 else b"content-length: %d\r\n" % length
     connection = b"" if has_http_11 else b"connection: keep-alive\r\n"
     if not may_stay:

@@ -16,10 +16,37 @@ MAX_HALF_BYTES: Final = 64 * 1024
 """An event longer than this is not held back: its client must not wait for ever."""
 
 
+class WholeLines:
+    """Passes on whole lines of one stream, each an event."""
+
+    __slots__ = ("half",)
+    ends = (b"\n",)
+    """What a piece ends with that ends an event."""
+
+    def __init__(self) -> None:
+        self.half = b""
+        """The beginning of a line, held back."""
+
+    def take(self, data: bytes) -> bytes:
+        """Takes bytes of the stream; returns what has become whole, or too long to wait for."""
+        data = self.half + data
+        end = data.rfind(b"\n") + 1
+        if len(data) - end > MAX_HALF_BYTES:
+            end = len(data)
+        self.half = data[end:]
+        return data[:end]
+
+    def rest(self) -> bytes:
+        """Returns what is held back, for a stream that has ended in order."""
+        rest, self.half = self.half, b""
+        return rest
+
+
 class WholeEvents:
     """Passes on whole events of one stream."""
 
     __slots__ = ("half",)
+    ends = BLANK_LINES
 
     def __init__(self) -> None:
         self.half = b""

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Final, NoReturn
 
 from multillama.errors import GatewayError
+from multillama.wire.path_keys import split_path_key, split_query_key
 
 Field = tuple[bytes, bytes]
 
@@ -346,6 +347,10 @@ def _take_target(head: Head, target: bytes) -> None:
     if head.host is None and head.has_http_11:
         refuse("HTTP/1.1 requires a Host header field.")
     path, _, head.query = target.partition(b"?")
+    path, key = split_path_key(path)
+    head.query, googles = split_query_key(path, head.query)
+    if key is not None or googles is not None:
+        head.credential = key or googles
     if not _PATH.fullmatch(target) and target != b"*":
         refuse("The request target has characters that must be percent-encoded.")
     head.path = path

@@ -54,8 +54,11 @@ CODEC: Final = Codec(
 
 COUNT_CODEC: Final = CountCodec(
     dialect=_DIALECT,
+    family=FAMILY,
     read_request=read_request,
     write_request=write_count_request,
     read_answer=read_count,
     write_answer=write_count,
+    read_fault=read_fault,
+    write_fault=write_fault,
 )

@@ -7,6 +7,8 @@ one JSON array, sent as `application/json`.
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import structs
+
 from multillama.core.codec import Codec, CountCodec, EmbedCodec
 from multillama.dialects.gemini.answer import read_answer, write_answer
 from multillama.dialects.gemini.array import ArrayReader, ArrayWriter
@@ -32,7 +34,7 @@ from multillama.dialects.gemini.settings import NAMES as SETTINGS
 from multillama.dialects.gemini.stream import Reader, Writer
 
 __all__ = [
-    "BATCH_EMBED_CODEC", "CODEC", "COUNT_CODEC", "EMBED_CODEC", "ArrayReader", "ArrayWriter",
+    "BATCH_EMBED_CODEC", "CODEC", "COUNT_CODEC", "EMBED_CODEC", "UNFRAMED_CODEC", "ArrayReader", "ArrayWriter",
 ]  # fmt: skip
 
 _NAMES: Final = {**SETTINGS, "tool_choice": "toolConfig", "service_tier": "serviceTier"}
@@ -52,6 +54,10 @@ CODEC: Final = Codec(
     says=frozenset((*_NAMES, "tools", "store")),
     names=MappingProxyType(_NAMES),
 )
+UNFRAMED_CODEC: Final = structs.replace(
+    CODEC, reader=ArrayReader, writer=ArrayWriter, stream_type=b"application/json"
+)
+"""For clients that stream without `alt=sse`."""
 EMBED_CODEC: Final = EmbedCodec(
     dialect="gemini.embed",
     family=FAMILY,
@@ -59,6 +65,8 @@ EMBED_CODEC: Final = EmbedCodec(
     write_request=write_embed,
     read_answer=read_vectors,
     write_answer=write_vector,
+    read_fault=read_fault,
+    write_fault=write_fault,
     says=EMBED_SAYS,
 )
 BATCH_EMBED_CODEC: Final = EmbedCodec(
@@ -68,12 +76,17 @@ BATCH_EMBED_CODEC: Final = EmbedCodec(
     write_request=write_batch,
     read_answer=read_vectors,
     write_answer=write_vectors,
+    read_fault=read_fault,
+    write_fault=write_fault,
     says=EMBED_SAYS,
 )
 COUNT_CODEC: Final = CountCodec(
     dialect="gemini",
+    family=FAMILY,
     read_request=read_count_request,
     write_request=write_count_request,
     read_answer=read_count,
     write_answer=write_count,
+    read_fault=read_fault,
+    write_fault=write_fault,
 )

@@ -1,0 +1,100 @@
+"""Ways: which operations an endpoint serves in the client's own words, and how the others are translated for it.
+
+A pure function of its row in the catalog and of what it has been found to speak.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from multillama.core.operations import BY_NAME as OPERATIONS_BY_NAME, OPERATIONS, Kind, Operation
+from multillama.core.translate import AnyWay, CountWay, EmbedWay, EstimateWay, ShowWay, Way
+from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS, UNFRAMED
+from multillama.providers.catalog import BY_NAME
+
+_GENERATE: Final = {
+    row.dialect: row.name
+    for row in reversed(OPERATIONS)
+    if row.kind is Kind.GENERATE and row.name != "stream_generate_content"
+}
+_EMBED: Final = {row.dialect: row.name for row in OPERATIONS if row.kind is Kind.EMBED}
+_STREAMED: Final = {"gemini": "stream_generate_content"}
+_SIGNED: Final = ("anthropic.messages", "openai.responses", "gemini")
+"""Dialects whose conversations hold signatures."""
+
+
+@lru_cache(maxsize=256)
+def ways_of(provider: str, speaks: frozenset[str]) -> Mapping[str, AnyWay]:
+    """Return operation to the way in which it reaches an endpoint, for all that the endpoint does not speak itself.
+
+    Args:
+        provider: Its row in the catalog.
+        speaks: The dialects that it is known to speak; an empty set leaves every operation as it is.
+    """
+    found = {row.name: _way(row, provider, speaks) for row in OPERATIONS} if speaks else {}
+    return MappingProxyType({name: way for name, way in found.items() if way is not None})
+
+
+@lru_cache(maxsize=256)
+def cleaning_of(speaks: frozenset[str]) -> Mapping[str, Way]:
+    """Return operation to the way back into its own dialect, for conversations that hold what others have signed."""
+    return MappingProxyType({
+        row.name: Way(
+            CODECS[row.dialect], CODECS[row.dialect], row.name, unframed=UNFRAMED.get(row.dialect)
+        )
+        for row in OPERATIONS
+        if row.kind is Kind.GENERATE and row.dialect in speaks and row.dialect in _SIGNED
+        and row.dialect in CODECS
+    })  # fmt: skip
+
+
+def _way(row: Operation, provider: str, speaks: frozenset[str]) -> AnyWay | None:
+    if row.kind is Kind.GENERATE:
+        return None if row.dialect in speaks else _generate_way(row, provider, speaks)
+    if row.kind is Kind.EMBED:
+        return None if row.dialect in speaks else _embed_way(row, provider, speaks)
+    if row.kind is Kind.COUNT:
+        return _count_way(row, provider)
+    if row.kind is Kind.SHOW:
+        return None if row.dialect in speaks else ShowWay()
+    return None
+
+
+def _preferred(provider: str, speaks: frozenset[str], known: Mapping[str, object]) -> list[str]:
+    """Return the dialects to translate into, the best first: those of the catalog's row, then what was found."""
+    row = BY_NAME[provider]
+    order = dict.fromkeys((*row.dialects, *row.asks, *sorted(speaks)))
+    return [dialect for dialect in order if dialect in speaks and dialect in known]
+
+
+def _generate_way(row: Operation, provider: str, speaks: frozenset[str]) -> Way | None:
+    source = CODECS.get(row.dialect)
+    targets = [dialect for dialect in _preferred(provider, speaks, CODECS) if dialect in _GENERATE]
+    if source is None or not targets:
+        return None
+    target = targets[0]
+    unframed = UNFRAMED.get(row.dialect) if row.streams else None
+    return Way(source, CODECS[target], _GENERATE[target], _STREAMED.get(target, ""), unframed)
+
+
+def _embed_way(row: Operation, provider: str, speaks: frozenset[str]) -> EmbedWay | None:
+    source = EMBED_CODECS.get(row.dialect)
+    targets = _preferred(provider, speaks, EMBED_CODECS)
+    if "gemini.batch_embed" in targets:
+        targets = ["gemini.batch_embed"]  # takes several texts at once
+    if source is None or not targets:
+        return None
+    return EmbedWay(source, EMBED_CODECS[targets[0]], _EMBED[targets[0]])
+
+
+def _count_way(row: Operation, provider: str) -> AnyWay | None:
+    counts = BY_NAME[provider].counts
+    source = COUNT_CODECS.get(row.dialect)
+    if row.name in counts or source is None:
+        return None
+    for name in counts:
+        target = COUNT_CODECS.get(OPERATIONS_BY_NAME[name].dialect)
+        if target is not None:
+            return CountWay(source, target, name)
+    return EstimateWay(source)

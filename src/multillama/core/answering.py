@@ -1,0 +1,227 @@
+"""An endpoint's answer in the client's words: fed with bytes as they come, whole or as a stream.
+
+HOT: `feed` runs for every segment of every translated answer.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from multillama.core.canonical import Answer, Embed, Part, Reasoning, Usage
+from multillama.core.carrier import seal
+from multillama.core.codec import Losses, Misfit, Reader, Reply, Writer
+from multillama.core.deltas import Broken, Count as Counted, End, Event, Open, Sign, Start
+from multillama.core.join import Joiner, add_usage, events_of
+from multillama.core.lowering import Lifter, lift_part
+from multillama.core.translate import Asking, Bound, CountWay, EmbedWay, Translated, Way, hear
+from multillama.errors import GatewayError
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""An answer that must be whole before it can be translated may be so long."""
+JSON: Final = b"application/json"
+
+
+class Translator(Protocol):
+    """What an attempt needs of a translated answer."""
+
+    usage: Usage | None
+    """The tokens, as far as they are known."""
+    failure: GatewayError | None
+    """Why an answer is not whole, of which all that came was passed on; its text is half a sentence."""
+    streams: bool
+    """Once begun: whether the client's bytes come on the way, and not all at the end."""
+
+    def begin(self, *, is_stream: bool) -> bytes:
+        """Takes note of what the endpoint sends; returns the content type that the client gets."""
+
+    def feed(self, data: bytes, *, is_last: bool) -> bytes:
+        """Takes bytes of the body; returns bytes for the client, maybe none.
+
+        Raises:
+            GatewayError: `endpoint_malformed`, `endpoint_truncated` or `endpoint_failed`, with half a sentence as its
+                text; the caller names the endpoint.
+        """
+
+    def fault(self, status: int, body: bytes) -> bytes:
+        """Returns the body of an error answer in the client's words."""
+
+
+class ChatTranslator:
+    """Translates one answer of a model."""
+
+    def __init__(self, way: Way, translated: Translated, bound: Bound, asking: Asking) -> None:
+        self._way = way
+        self._asking = asking
+        self._origin = bound.origin
+        self._lowering = translated.lowering
+        self._reply = Reply(translated.request, asking.model, asking.id, int(asking.at), Losses())
+        self.usage: Usage | None = None
+        self.failure: GatewayError | None = None
+        self.streams = False
+        self._feed: Callable[[bytes, bool], bytes] = self._feed_whole
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._joiner = Joiner()
+        self._is_over = False
+
+    def begin(self, *, is_stream: bool) -> bytes:
+        self._lifter = None if self._lowering.is_nothing else Lifter(self._lowering)
+        if is_stream:
+            self._reader: Reader = self._way.target.reader()
+            self._feed = self._feed_joined
+        if not self._asking.stream:
+            return JSON
+        self._writer: Writer = self._way.source.writer(self._reply)
+        if is_stream:
+            self._feed = self._feed_stream
+            self.streams = True
+        return self._way.source.stream_type
+
+    def feed(self, data: bytes, *, is_last: bool) -> bytes:
+        try:
+            return self._feed(data, is_last)
+        except Misfit as misfit:
+            text = f"sent an answer that cannot be translated: {misfit}"
+            raise GatewayError("endpoint_malformed", text) from misfit
+
+    def fault(self, status: int, body: bytes) -> bytes:
+        return self._way.source.write_fault(self._way.target.read_fault(status, body))
+
+    # --- as a stream -------------------------------------------------------------------------
+
+    def _feed_stream(self, data: bytes, is_last: bool) -> bytes:
+        if self._is_over:
+            return b""
+        events = self._reader.feed(data) if data else []
+        if is_last:
+            events += self._reader.end()
+        if events:
+            events = self._pass(events)
+        if is_last and not self._is_over:
+            text = "ended its stream before its last event"
+            self.failure = GatewayError("endpoint_truncated", text)
+        return self._writer.write(events) if events else b""
+
+    def _pass(self, events: list[Event]) -> list[Event]:
+        """Returns the events as the client may see them."""
+        if self._lifter is not None:
+            events = self._lifter.lift(events)
+        for at, event in enumerate(events):
+            if isinstance(event, Sign):
+                events[at] = Sign(event.part, self._sealed(event.signature))
+            elif isinstance(event, Open):
+                if isinstance(event.what, Reasoning) and event.what.signature is not None:
+                    events[at] = Open(event.part, self._lifted(event.what), event.choice)
+            elif isinstance(event, Counted):
+                self.usage = add_usage(self.usage, event.usage)
+            elif isinstance(event, Start):
+                self.usage = event.usage
+            elif isinstance(event, End | Broken):
+                self._is_over = True
+        return events
+
+    def _sealed(self, signature: str) -> str:
+        return seal(signature, origin=self._origin, key=self._asking.key)
+
+    def _lifted(self, part: Part) -> Part:
+        if isinstance(part, Reasoning):
+            if part.signature is None:
+                return part
+            return msgspec.structs.replace(part, signature=self._sealed(part.signature))
+        return part if self._lowering.is_nothing else lift_part(part, self._lowering)
+
+    # --- whole -------------------------------------------------------------------------------
+
+    def _feed_joined(self, data: bytes, is_last: bool) -> bytes:
+        """Joins a stream for a client who wants none."""
+        joiner = self._joiner
+        if data:
+            joiner.take(self._reader.feed(data))
+        if not is_last:
+            return b""
+        joiner.take(self._reader.end())
+        if joiner.broken is not None:
+            raise GatewayError("endpoint_failed", f"failed: {joiner.broken.fault.message}")
+        if not joiner.is_whole:
+            raise GatewayError("endpoint_truncated", "ended its stream before its last event")
+        joiner.answer.family = self._way.target.family
+        return self._write(joiner.answer)
+
+    def _feed_whole(self, data: bytes, is_last: bool) -> bytes:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_BYTES:
+            raise GatewayError("endpoint_malformed", "sent an answer too long to be translated")
+        if not is_last:
+            return b""
+        body = b"".join(self._held)
+        self._held.clear()
+        return self._write(self._way.target.read_answer(body))
+
+    def _write(self, answer: Answer) -> bytes:
+        self.usage = answer.usage
+        for choice in answer.choices:
+            choice.parts = [self._lifted(part) for part in choice.parts]
+        if self._asking.stream:
+            return self._writer.write(events_of(answer))
+        return self._way.source.write_answer(answer, self._reply)
+
+
+class WholeTranslator:
+    """Translates an answer that is no stream: of embeddings, or of a count."""
+
+    def __init__(
+        self,
+        translate: Callable[[bytes], tuple[bytes, Usage | None]],
+        fault: Callable[[int, bytes], bytes],
+    ) -> None:
+        """Takes what makes the client's body, and the tokens, of the endpoint's; and what does so of an error."""
+        self._translate = translate
+        self.fault = fault
+        self.usage: Usage | None = None
+        self.failure: GatewayError | None = None
+        self.streams = False
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+
+    def begin(self, *, is_stream: bool) -> bytes:
+        return JSON
+
+    def feed(self, data: bytes, *, is_last: bool) -> bytes:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_BYTES:
+            raise GatewayError("endpoint_malformed", "sent an answer too long to be translated")
+        if not is_last:
+            return b""
+        body, self.usage = self._translate(b"".join(self._held))
+        return body
+
+
+def embed_translator(way: EmbedWay, embed: Embed) -> WholeTranslator:
+    """Returns what translates the answer to a request for embeddings."""
+
+    def translate(body: bytes) -> tuple[bytes, Usage | None]:
+        vectors = hear(way.target.read_answer, body)
+        tokens = vectors.input_tokens
+        vectors.model = embed.model
+        usage = None if tokens is None else Usage(input_tokens=tokens, output_tokens=0)
+        return way.source.write_answer(vectors, embed), usage
+
+    def fault(status: int, body: bytes) -> bytes:
+        return way.source.write_fault(way.target.read_fault(status, body))
+
+    return WholeTranslator(translate, fault)
+
+
+def count_translator(way: CountWay) -> WholeTranslator:
+    """Returns what translates a count."""
+
+    def translate(body: bytes) -> tuple[bytes, Usage | None]:
+        return way.source.write_answer(hear(way.target.read_answer, body)), None
+
+    def fault(status: int, body: bytes) -> bytes:
+        return way.source.write_fault(way.target.read_fault(status, body))
+
+    return WholeTranslator(translate, fault)

@@ -1,0 +1,294 @@
+"""Translating: a client's request into what an endpoint of another dialect understands, and its answer back.
+
+Two dialects meet here and know nothing of each other: what one has read, the other writes. What the target cannot
+be told is named, never left out in silence.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
+
+from multillama.core.canonical import Embed, Reasoning, Request, ToolCall, ToolResult
+from multillama.core.carrier import CLAUDES, PREFIX, is_claudes, unseal
+from multillama.core.codec import Codec, CountCodec, EmbedCodec, Goal, Losses, Misfit
+from multillama.core.lowering import Lowering, lower
+from multillama.errors import GatewayError
+
+ARROW: Final = "->"
+"""In a header, which holds ASCII."""
+CUSTOM_TOOLS: Final = frozenset(("openai", "azure"))
+"""Providers that know custom tools."""
+_ALWAYS: Final = frozenset((
+    "model", "messages", "prompt", "stream", "wants_usage", "wants_signatures", "family", "dialect", "extras",
+))  # fmt: skip
+"""Fields that every dialect can say, or whose writer tells by itself that it cannot."""
+_DEFAULT: Final = Request("")
+
+Read = TypeVar("Read")
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How an operation of one dialect reaches an endpoint that speaks another."""
+
+    source: Codec
+    """The client's."""
+    target: Codec
+    """The endpoint's."""
+    operation: str
+    """The endpoint's operation to call."""
+    streamed: str = ""
+    """The one to call for a stream, where that is another."""
+    unframed: Codec | None = None
+    """In place of `source` for a client that streams without `alt=sse`, as Gemini's may."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.source.dialect}{ARROW}{self.target.dialect}"
+
+
+class EmbedWay(msgspec.Struct, frozen=True):
+    """The same for embeddings."""
+
+    source: EmbedCodec
+    target: EmbedCodec
+    operation: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.source.dialect}{ARROW}{self.target.dialect}"
+
+
+class CountWay(msgspec.Struct, frozen=True):
+    """The same for counting tokens."""
+
+    source: CountCodec
+    target: CountCodec
+    operation: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.source.dialect}{ARROW}{self.target.dialect}"
+
+
+class EstimateWay(msgspec.Struct, frozen=True):
+    """Tokens are estimated, for an endpoint that counts none."""
+
+    source: CountCodec
+
+
+class ShowWay(msgspec.Struct, frozen=True):
+    """What is known of a model is told from its row."""
+
+
+AnyWay = Way | EmbedWay | CountWay | EstimateWay | ShowWay
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """What is known of an exchange beside its body."""
+
+    model: str
+    """The public name that the client asked for."""
+    stream: bool
+    id: str
+    at: float
+    """Seconds since 1970."""
+    key: bytes
+    """The gateway's secret for carriers."""
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """Where a translated request goes."""
+
+    model: str
+    """The endpoint's own name of the model."""
+    provider: str
+    may_drop: bool
+    """False where a request that cannot be told whole is refused."""
+    adapt: Callable[[Request, Goal], Request] | None = None
+    """What the endpoint's kind needs beside its dialect."""
+
+    @property
+    def origin(self) -> str:
+        """Whose signatures come from there."""
+        return f"{self.provider}/{self.model}"
+
+
+class Translated(msgspec.Struct):
+    """A request in the endpoint's words."""
+
+    body: bytes
+    request: Request
+    """As the client meant it."""
+    lowering: Lowering
+    dropped: tuple[str, ...]
+    """What could not be told, in the client's words."""
+    stream: bool
+    """Whether the endpoint was asked for a stream."""
+
+
+def understand(read: Callable[[bytes], Read], body: bytes) -> Read:
+    """Reads a client's request.
+
+    Raises:
+        GatewayError: `bad_request`, with the member at fault.
+    """
+    try:
+        return read(body)
+    except Misfit as misfit:
+        raise GatewayError("bad_request", f"{misfit}.", param=misfit.path or None) from misfit
+
+
+def hear(read: Callable[[bytes], Read], body: bytes) -> Read:
+    """Reads an endpoint's answer.
+
+    Raises:
+        GatewayError: `endpoint_malformed`, with half a sentence as its text; the caller names the endpoint.
+    """
+    try:
+        return read(body)
+    except Misfit as misfit:
+        text = f"sent an answer that cannot be translated: {misfit}"
+        raise GatewayError("endpoint_malformed", text) from misfit
+
+
+def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated:
+    """Puts a request into the target's words.
+
+    Raises:
+        GatewayError: `bad_request`, or `not_translatable` where nothing may be dropped.
+    """
+    source, target = way.source, way.target
+    request = understand(source.read_request, body)
+    request.model, request.stream = asking.model, asking.stream
+    name_results(request)
+    losses = Losses()
+    told, lowering = lower(request, has_customs=bound.provider in CUSTOM_TOOLS)
+    told = with_signatures(told, source, target, bound=bound, key=asking.key)
+    goal = Goal(bound.model, bound.provider, target.family, asking.stream, losses)
+    if bound.adapt is not None:
+        told = bound.adapt(told, goal)
+    for field in unsaid(told, target.says):
+        losses.drop(source.names.get(field, field))
+    if told.family != target.family:
+        for name in told.extras:
+            losses.drop(name)
+    try:
+        written = target.write_request(told, goal)
+    except Misfit as misfit:
+        raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
+    if losses.names and not bound.may_drop:
+        raise _refused(losses.names, way.name)
+    return Translated(written, request, lowering, losses.names, goal.stream)
+
+
+def _refused(names: tuple[str, ...], way: str) -> GatewayError:
+    return GatewayError(
+        "not_translatable",
+        f"This request cannot be told the endpoint whole ({way}): {', '.join(names)}. Leave it out, or let the "
+        "endpoint drop it: `untranslatable: warn`.",
+        param=names[0],
+    )
+
+
+def unsaid(request: Request, says: frozenset[str]) -> list[str]:
+    """Returns the fields that a request has and a dialect has no word for."""
+    return [
+        field
+        for field in Request.__struct_fields__
+        if field not in says
+        and field not in _ALWAYS
+        and getattr(request, field) != getattr(_DEFAULT, field)
+    ]
+
+
+def name_results(request: Request) -> None:
+    """Gives each tool's result the name of its tool, which some dialects go by, from the call it answers."""
+    names: dict[str, str] = {}
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                names[part.id] = part.name
+            elif isinstance(part, ToolResult) and part.name is None:
+                part.name = names.get(part.call_id)
+
+
+def with_signatures(
+    request: Request, source: Codec, target: Codec, *, bound: Bound, key: bytes
+) -> Request:
+    """Returns the request with those signatures alone that the target has made itself, opened.
+
+    What stands there bare was made by an endpoint of the client's own dialect: only such a one may get it back.
+    """
+    if not any(
+        isinstance(part, Reasoning) and part.signature is not None
+        for message in request.messages
+        for part in message.parts
+    ):
+        return request
+    may_be_bare = source.dialect == target.dialect
+    messages = []
+    for message in request.messages:
+        parts = []
+        for part in message.parts:
+            if isinstance(part, Reasoning) and part.signature is not None:
+                signature = part.signature
+                is_bare = may_be_bare and not signature.startswith(PREFIX)
+                if is_bare and bound.provider in CLAUDES and not part.is_redacted:
+                    is_bare = is_claudes(signature)
+                if not is_bare:
+                    opened = unseal(signature, origin=bound.origin, key=key)
+                    if opened is None and not part.text:
+                        continue
+                    redacted = part.is_redacted and opened is not None
+                    part = msgspec.structs.replace(part, signature=opened, is_redacted=redacted)
+            parts.append(part)
+        messages.append(msgspec.structs.replace(message, parts=parts))
+    return msgspec.structs.replace(request, messages=messages)
+
+
+def translate_embed(
+    body: bytes, way: EmbedWay, bound: Bound, asking: Asking
+) -> tuple[bytes, Embed, tuple[str, ...]]:
+    """Puts a request for embeddings into the target's words.
+
+    Returns:
+        The body, what the client meant, and what was dropped.
+
+    Raises:
+        GatewayError: `bad_request`, or `not_translatable` where nothing may be dropped.
+    """
+    embed = understand(way.source.read_request, body)
+    embed.model = asking.model
+    losses = Losses()
+    default = Embed("")
+    for field in ("dimensions", "task", "title", "truncate", "user", "keep_alive"):
+        if field not in way.target.says and getattr(embed, field) != getattr(default, field):
+            losses.drop(field)
+    if embed.family != way.target.family:
+        for name in embed.extras:
+            losses.drop(name)
+    goal = Goal(bound.model, bound.provider, way.target.family, False, losses)
+    try:
+        written = way.target.write_request(embed, goal)
+    except Misfit as misfit:
+        raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
+    if losses.names and not bound.may_drop:
+        raise _refused(losses.names, way.name)
+    return written, embed, losses.names
+
+
+def translate_count(body: bytes, way: CountWay, bound: Bound, asking: Asking) -> bytes:
+    """Puts a request to count tokens into the target's words; what cannot be told is not counted.
+
+    Raises:
+        GatewayError: `bad_request`.
+    """
+    request = understand(way.source.read_request, body)
+    request.model = asking.model
+    name_results(request)
+    goal = Goal(bound.model, bound.provider, way.target.family, False, Losses())
+    try:
+        return way.target.write_request(request, goal)
+    except Misfit as misfit:
+        raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit

@@ -1,0 +1,47 @@
+"""How an attempt begins: the client's own bytes with another name of the model, or a translation of them.
+
+HOT: once per attempt.
+"""
+
+from typing import TYPE_CHECKING
+
+from multillama.core.carrier import holds_foreign
+from multillama.core.operations import Body
+from multillama.core.snapshot import Target
+from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.outgoing import opening_lines
+from multillama.wire.peek import replace_member
+
+if TYPE_CHECKING:
+    from multillama.dataplane.exchange import Exchange
+
+
+def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
+    """Sends the request on its way.
+
+    Raises:
+        GatewayError: It cannot be translated.
+    """
+    operation, endpoint = exchange.operation, target.endpoint
+    way = endpoint.ways.get(operation.name)
+    if (
+        way is None
+        and operation.name in endpoint.cleaning
+        and holds_foreign(body, endpoint.provider)
+    ):
+        way = endpoint.cleaning[operation.name]
+    if way is not None:
+        from multillama.dataplane.translating import launch_translated  # start-up is watched
+
+        launch_translated(exchange, attempt, target, body, way)
+        return
+    if operation.body is Body.PATH:
+        model = target.model or exchange.model
+        head = opening_lines(exchange.request.head, operation, endpoint, model=model)
+    else:
+        if target.rename is not None:
+            body = replace_member(body, "model", target.rename)
+            exchange.story.on_edit("model")
+        head = opening_lines(exchange.request.head, operation, endpoint)
+    framing = b"content-length: %d\r\n\r\n" % len(body)
+    attempt.start(head + framing, body, on_over=exchange.wake)

@@ -1,0 +1,257 @@
+"""An attempt at an endpoint that speaks another dialect than the client: the request is translated, and its answer.
+
+To the attempt, the exchange and the relay it looks as if the endpoint spoke the client's dialect: `Interpreter` stands
+between the connection and the attempt, and what is judged, held back, relayed and counted are the client's words.
+"""
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from multillama.core.answering import (
+    ChatTranslator,
+    Translator,
+    count_translator,
+    embed_translator,
+)
+from multillama.core.canonical import Count
+from multillama.core.estimate import estimate_tokens
+from multillama.core.snapshot import Endpoint, Target
+from multillama.core.translate import (
+    AnyWay,
+    Asking,
+    Bound,
+    CountWay,
+    EmbedWay,
+    EstimateWay,
+    ShowWay,
+    Way,
+    translate,
+    translate_count,
+    translate_embed,
+    understand,
+)
+from multillama.dataplane.relay import Relay
+from multillama.errors import GatewayError
+from multillama.wire.answer_memo import AnswerHead
+from multillama.wire.heads import Head, drop_fields
+
+if TYPE_CHECKING:
+    from multillama.dataplane.attempt import Attempt
+    from multillama.dataplane.exchange import Exchange
+
+MAX_FAULT_BYTES: Final = 64 * 1024
+"""How much of an error's body is read to translate it."""
+MAX_DROPPED: Final = 1024
+"""Characters of the header that names what was dropped."""
+LINES: Final = b"application/x-ndjson"
+STREAMS: Final = (b"text/event-stream", LINES)
+_OWN: Final = (b"content-type", b"content-encoding", b"transfer-encoding", b"etag", b"content-md5")
+"""Fields of an answer that tell of bytes which the client does not get."""
+_DIALECTS: Final = (
+    b"anthropic-",
+    b"x-goog-",
+    b"openai-",
+    b"x-stainless-",
+    b"content-type",
+    b"accept",
+)
+"""Beginnings of the client's fields that only its own dialect's servers understand, and of those set anew."""
+
+
+def launch_translated(
+    exchange: "Exchange", attempt: "Attempt", target: Target, body: bytes, way: AnyWay
+) -> None:
+    """Sends a translated request on its way, or answers it where nobody need be asked.
+
+    Raises:
+        GatewayError: `bad_request`, or `not_translatable` where nothing may be dropped.
+    """
+    endpoint, snapshot = target.endpoint, exchange.server.snapshot
+    model = exchange.model or ""
+    bound = Bound(target.model or model, endpoint.provider, not endpoint.rejects_losses)
+    if isinstance(way, ShowWay):
+        _answer(attempt, snapshot.rows["ollama"].get(model, b"{}"))
+        return
+    if isinstance(way, EstimateWay):
+        request = understand(way.source.read_request, body)
+        _answer(attempt, way.source.write_answer(Count(estimate_tokens(request))))
+        return
+    asking = Asking(model, exchange.stream, exchange.id, exchange.request.at, snapshot.carrier_key)
+    is_framed = b"alt=sse" in exchange.request.head.query
+    if isinstance(way, Way) and way.unframed is not None and not is_framed:
+        way = msgspec.structs.replace(way, source=way.unframed)
+    sent = _translate(body, way, bound, asking)
+    notes = [attempt.notes] if attempt.notes else []
+    notes.append(b"x-multillama-path: " + way.name.encode())
+    if sent.dropped:
+        exchange.story.on_drop(sent.dropped)
+        notes.append(b"x-multillama-dropped: " + _names(sent.dropped))
+    attempt.notes = b"\r\n".join(notes)
+    attempt.answering = Interpreter(attempt, sent.translator, exchange.relay)
+    head = opening_lines(exchange.request.head, sent.operation, endpoint, model=bound.model)
+    framing = b"content-length: %d\r\n\r\n" % len(sent.body)
+    attempt.start(head + framing, sent.body, on_over=exchange.wake)
+
+
+class _Sent(NamedTuple):
+    body: bytes
+    operation: str
+    translator: Translator
+    dropped: tuple[str, ...]
+
+
+def _translate(body: bytes, way: Way | EmbedWay | CountWay, bound: Bound, asking: Asking) -> _Sent:
+    if isinstance(way, Way):
+        translated = translate(body, way, bound, asking)
+        operation = way.streamed if translated.stream and way.streamed else way.operation
+        translator = ChatTranslator(way, translated, bound, asking)
+        return _Sent(translated.body, operation, translator, translated.dropped)
+    if isinstance(way, EmbedWay):
+        body, embed, dropped = translate_embed(body, way, bound, asking)
+        return _Sent(body, way.operation, embed_translator(way, embed), dropped)
+    body = translate_count(body, way, bound, asking)
+    return _Sent(body, way.operation, count_translator(way), ())
+
+
+def _answer(attempt: "Attempt", body: bytes) -> None:
+    """Answers in place of the endpoint."""
+    head = AnswerHead(200, len(body), [b"content-type: application/json"])
+    attempt.on_head(head)
+    attempt.on_data([body], True)
+
+
+def _names(dropped: tuple[str, ...]) -> bytes:
+    """Returns the value of a header that names these."""
+    text = ", ".join(name[:100] for name in dropped).encode("ascii", "backslashreplace").decode()
+    text = "".join(letter for letter in text if letter.isprintable())
+    return (text if len(text) <= MAX_DROPPED else text[:MAX_DROPPED] + " ...").encode()
+
+
+def opening_lines(head: Head, operation: str, endpoint: Endpoint, *, model: str) -> bytes:
+    """Returns request line and header lines up to the framing, of an operation that is not the client's."""
+    path = endpoint.paths[operation].replace(b"{model}", quote(model, safe="").encode())
+    query = endpoint.query
+    if operation == "stream_generate_content":
+        query = b"&".join(part for part in (query, b"alt=sse") if part)
+    if query:
+        path += b"?" + query
+    forward = list(head.forward)
+    named = [name.lower() for name in forward[::4]]
+    drop_fields(
+        forward, {name for name in named if name.startswith(_DIALECTS) or name in endpoint.owns}
+    )
+    defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults]
+    return b"".join(
+        (
+            b"POST ", path, b" HTTP/1.1\r\n", endpoint.fixed_head, *defaults,
+            b"content-type: application/json\r\n", *forward, b"x-multillama-hops: %d\r\n" % (head.hops + 1),
+        )
+    )  # fmt: skip
+
+
+class Interpreter:
+    """Takes an endpoint's answer from its connection, and gives it to the attempt in the client's words."""
+
+    def __init__(self, attempt: "Attempt", translator: Translator, relay: Relay) -> None:
+        self.endpoint = attempt.endpoint
+        self._attempt = attempt
+        self._translator = translator
+        self._relay = relay
+        self._head: AnswerHead | None = None
+        """Held until the body is whole, where it is translated as a whole."""
+        self._fault: bytearray | None = None
+        """The body of an error so far."""
+
+    def on_head(self, head: AnswerHead) -> None:
+        if head.status >= 400 or head.status in (204, 304):
+            self._fault = bytearray()
+            self._head = head
+            return
+        is_stream = _is_stream(head)
+        kind = self._translator.begin(is_stream=is_stream)
+        lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
+        lines.append(b"content-type: " + kind)
+        head.lines = lines
+        head.length = None
+        head.is_coded = False
+        head.is_event_stream = kind in STREAMS
+        head.has_lines = kind == LINES
+        if self._translator.streams:
+            lines.append(b"cache-control: no-cache")
+            self._attempt.on_head(head)
+        else:
+            self._head = head
+
+    def on_data(self, parts: list[bytes], is_last: bool) -> None:
+        data = b"".join(parts)
+        parts.clear()
+        attempt = self._attempt
+        if self._fault is not None:
+            self._take_fault(self._fault, data, is_last)
+            return
+        try:
+            data = self._translator.feed(data, is_last=is_last)
+        except GatewayError as error:
+            self._give_up(error)
+            return
+        usage = self._translator.usage
+        if is_last and usage is not None:
+            self._relay.told = usage.input_tokens, usage.output_tokens
+        if self._head is not None:
+            if not is_last:
+                return
+            head, self._head = self._head, None
+            head.length = len(data)
+            attempt.on_head(head)
+        failure = self._translator.failure
+        if not attempt.is_over and (data or (is_last and failure is None)):
+            attempt.on_data([data], is_last and failure is None)
+        if failure is not None:
+            self._give_up(failure)
+
+    def _take_fault(self, fault: bytearray, data: bytes, is_last: bool) -> None:
+        if len(fault) < MAX_FAULT_BYTES:
+            fault += data[: MAX_FAULT_BYTES - len(fault)]
+        if not is_last or self._head is None:
+            return
+        head, self._head = self._head, None
+        said = bytes(fault)
+        body = self._translator.fault(head.status, said)
+        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
+        head.lines.append(b"content-type: application/json")
+        head.length = len(body)
+        head.is_event_stream = head.is_coded = False
+        attempt = self._attempt
+        attempt.said = said
+        attempt.on_head(head)
+        if not attempt.is_over:
+            attempt.on_data([body], True)
+
+    def _give_up(self, error: GatewayError) -> None:
+        name = self.endpoint
+        text = f"The endpoint {name} {error.text}."
+        self._attempt.give_up(GatewayError(error.kind, text, endpoint=name))
+
+    def on_lost(self, error: GatewayError, *, reusable_socket_died: bool) -> None:
+        head, fault = self._head, self._fault
+        if head is not None and fault:
+            # An error that broke off has said enough.
+            self._take_fault(fault, b"", True)
+            return
+        self._head = self._fault = None
+        self._attempt.on_lost(error, reusable_socket_died=reusable_socket_died)
+
+    def on_writable(self) -> None:
+        self._attempt.on_writable()
+
+
+def _is_stream(head: AnswerHead) -> bool:
+    if head.is_event_stream:
+        return True
+    for line in head.lines:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-type":
+            return value.strip().lower().startswith(STREAMS)
+    return False

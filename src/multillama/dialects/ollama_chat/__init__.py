@@ -1,0 +1,1 @@
+"""`ollama.chat`: `/api/chat`."""

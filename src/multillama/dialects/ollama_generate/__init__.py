@@ -1,0 +1,1 @@
+"""`ollama.generate`: `/api/generate`."""

@@ -1,0 +1,120 @@
+"""Which operations pass as they are, and how the others are translated."""
+
+import pytest
+
+from multillama.control.ways import cleaning_of, ways_of
+from multillama.core.operations import BY_NAME, OPERATIONS, Kind
+from multillama.core.translate import CountWay, EmbedWay, EstimateWay, ShowWay, Way
+from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS
+from multillama.providers.catalog import PROVIDERS, Provider
+
+
+def speech(row: Provider) -> frozenset[str]:
+    return frozenset((*row.dialects, *row.asks))
+
+
+@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
+def test_whatever_asks_for_an_answer_of_a_model_reaches_every_provider(row: Provider) -> None:
+    ways = ways_of(row.name, speech(row))
+
+    for operation in OPERATIONS:
+        if operation.kind is Kind.GENERATE and operation.dialect in CODECS:
+            way = ways.get(operation.name)
+            can_any = any(dialect in CODECS for dialect in speech(row))
+            assert (way is None) == (operation.dialect in speech(row) or not can_any)
+            if way is not None:
+                assert isinstance(way, Way)
+                assert way.source is CODECS[operation.dialect]
+                assert way.target.dialect in speech(row)
+                assert BY_NAME[way.operation].dialect == way.target.dialect
+
+
+def test_what_only_one_dialect_has_passes_as_it_is() -> None:
+    ways = ways_of("anthropic", frozenset({"anthropic.messages"}))
+
+    others = {row.name for row in OPERATIONS if row.kind is Kind.OTHER}
+    assert others.isdisjoint(ways)
+
+
+def test_who_speaks_several_is_asked_in_the_one_that_says_most() -> None:
+    found = {
+        name: ways_of(name, speech(row))["generate_content"].target.dialect  # type: ignore[union-attr]
+        for name, row in ((row.name, row) for row in PROVIDERS)
+        if name in ("openai", "ollama", "anthropic", "llama.cpp")
+    }
+
+    assert found == {
+        "openai": "openai.chat", "ollama": "ollama.chat", "anthropic": "anthropic.messages",
+        "llama.cpp": "openai.chat",
+    }  # fmt: skip
+
+
+def test_a_stream_of_gemini_has_a_path_of_its_own() -> None:
+    way = ways_of("gemini", frozenset({"gemini"}))["messages"]
+
+    assert isinstance(way, Way)
+    assert (way.operation, way.streamed) == ("generate_content", "stream_generate_content")
+
+
+def test_clients_of_gemini_may_stream_without_events() -> None:
+    ways = ways_of("anthropic", frozenset({"anthropic.messages"}))
+    streamed, whole = ways["stream_generate_content"], ways["generate_content"]
+
+    assert isinstance(streamed, Way)
+    assert streamed.unframed is not None
+    assert isinstance(whole, Way)
+    assert whole.unframed is None
+
+
+@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
+def test_embeddings_reach_whoever_has_them(row: Provider) -> None:
+    ways = ways_of(row.name, speech(row))
+
+    for name in (
+        "embeddings",
+        "embed_content",
+        "batch_embed_contents",
+        "ollama_embed",
+        "ollama_embeddings",
+    ):
+        way, dialect = ways.get(name), BY_NAME[name].dialect
+        has_any = dialect in EMBED_CODECS and bool(speech(row) & EMBED_CODECS.keys())
+        assert (way is None) == (dialect in speech(row) or not has_any)
+        assert way is None or isinstance(way, EmbedWay)
+
+
+def test_gemini_embeds_several_texts_at_once() -> None:
+    way = ways_of("gemini", frozenset({"gemini", "gemini.embed", "gemini.batch_embed"}))[
+        "ollama_embed"
+    ]
+
+    assert isinstance(way, EmbedWay)
+    assert way.operation == "batch_embed_contents"
+
+
+@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
+def test_tokens_are_counted_by_whoever_counts_and_else_estimated(row: Provider) -> None:
+    ways = ways_of(row.name, speech(row))
+
+    for name in ("input_tokens", "count_tokens", "count_content"):
+        assert BY_NAME[name].dialect in COUNT_CODECS
+        if name in row.counts:
+            assert name not in ways
+        else:
+            assert isinstance(ways[name], CountWay if row.counts else EstimateWay)
+
+
+def test_models_are_shown_by_an_ollama_itself_and_for_all_others_by_us() -> None:
+    assert isinstance(ways_of("openai", frozenset({"openai.chat"}))["ollama_show"], ShowWay)
+    assert "ollama_show" not in ways_of("ollama", frozenset({"ollama.chat", "ollama.show"}))
+
+
+def test_of_whom_nothing_is_known_everything_passes_as_it_is() -> None:
+    assert ways_of("openai-compatible", frozenset()) == {}
+
+
+def test_conversations_with_signatures_can_be_cleaned() -> None:
+    cleaning = cleaning_of(frozenset({"openai.chat", "anthropic.messages", "gemini"}))
+
+    assert set(cleaning) == {"messages", "generate_content", "stream_generate_content"}
+    assert cleaning["messages"].name == "anthropic.messages->anthropic.messages"

@@ -1,0 +1,41 @@
+"""How an attempt begins: byte for byte, or as a translation."""
+
+import json
+
+from multillama.core.operations import BY_NAME
+from multillama.core.translate import Way
+from tests.core.samples import endpoint
+from tests.core.toy_dialect import toy
+from tests.dataplane.stage import Stage, post
+
+CLEANING = {"messages": Way(toy("anthropic.messages"), toy("anthropic.messages"), "messages")}
+
+
+def sent(body, *, target=b"/v1/messages", **facts):
+    stage = Stage(endpoint("here", **facts))
+    stage.client().send(post(body, target=target))
+    return stage.connect().sent
+
+
+def test_what_needs_no_translation_goes_byte_for_byte():
+    body = b'{"model" : "m1", "x": 1.0e+2}'
+
+    assert sent(body, cleaning=CLEANING).endswith(b"\r\n\r\n" + body)
+
+
+def test_what_others_have_signed_is_taken_out_on_the_way_to_the_same_dialect():
+    thought = {"kind": "reasoning", "text": "hm", "signature": "mlsig1-AAAA"}
+    body = {"model": "m1", "messages": [["assistant", [thought]]]}
+
+    told = sent(body, cleaning=CLEANING)
+
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["parts"] == [["reasoning", "hm", None]]
+
+
+def test_a_path_that_names_the_model_goes_out_with_the_endpoints_own_name():
+    paths = {name: f"/v1beta{row.path}".encode() for name, row in BY_NAME.items()}
+
+    told = sent(b'{"contents":[]}', target=b"/v1/models/m1:generateContent", paths=paths)
+
+    assert told.startswith(b"POST /v1beta/models/m1:generateContent HTTP/1.1\r\n")
+    assert told.endswith(b'{"contents":[]}')
