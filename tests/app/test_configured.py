@@ -90,6 +90,15 @@ async def who_while_the_first_is_slow(scene: Configured) -> str:
     return await scene.who()
 
 
+async def path_of_a_chat(scene: Configured) -> str:
+    await scene.ask(chat(model="x", max_tokens=5))
+    return scene.a.calls[-1].target
+
+
+async def status_with_a_seed(scene: Configured) -> int:
+    return (await scene.ask(chat(model="x", seed=1))).status
+
+
 def header(name: str) -> "Play":
     async def play(scene: Configured) -> str | None:
         await scene.ask()
@@ -247,6 +256,9 @@ ROWS: Final = (
     Row("a.max_concurrency", 1, second_of_two, "ab", "aa"),
     Row("a.headers", {"X-Team": "red"}, header("x-team"), "red", None),
     Row("a.tags", ["cloud"], who, "b", "a", routing(local_only=True)),
+    Row("a.dialects", ["anthropic.messages"], path_of_a_chat, "/v1/messages", "/v1/chat/completions", ALONE),
+    Row("a.untranslatable", "reject", status_with_a_seed, 400, 200,
+        {**ALONE, "a": {"dialects": ["anthropic.messages"]}}),
     Row("a.local_only", True, who_while_the_first_fails, "-", "b", {"b": {"tags": ["cloud"]}}),
     Row("a.input_price", 1, who, "b", "a", CHEAPEST),
     Row("a.output_price", 1, who, "b", "a", CHEAPEST),

@@ -2,11 +2,13 @@
 
 import pytest
 
-from multillama.control.endpoints import with_dialects
+from multillama.config.schema import EndpointSetting
+from multillama.control.endpoints import corrected, make_endpoints, with_dialects
 from multillama.control.lister import Answer, Headers
 from multillama.control.spoken import find_dialects
 from multillama.core.snapshot import Endpoint
 from multillama.errors import GatewayError
+from multillama.providers.catalog import BY_NAME
 from tests.control.scripted import endpoint
 
 
@@ -63,5 +65,18 @@ async def test_a_cloud_whose_dialects_are_known_is_not_asked() -> None:
 def test_what_was_found_is_passed_through_and_the_rest_translated() -> None:
     box = with_dialects(endpoint("http://box:8080"), {"anthropic.messages"})
 
-    assert box.speaks >= {"openai.chat", "anthropic.messages"}
+    assert set(box.speaks) >= {"openai.chat", "anthropic.messages"}
     assert "messages" not in box.ways
+
+
+async def test_what_the_operator_has_said_is_neither_asked_nor_changed() -> None:
+    setting = EndpointSetting(url="http://box:8080", dialects=("gemini", "openai.chat"))
+    [given] = make_endpoints([setting], {})
+    box = Box()
+
+    found = await find_dialects(given, box)
+
+    assert (found, box.asked) == (frozenset(), [])
+    assert given.speaks == ("gemini", "gemini.embed", "gemini.batch_embed", "openai.chat")
+    assert with_dialects(given, {"anthropic.messages"}) is given
+    assert corrected(given, BY_NAME["vllm"], "/v1").speaks == given.speaks

@@ -9,8 +9,8 @@ from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS
 from multillama.providers.catalog import PROVIDERS, Provider
 
 
-def speech(row: Provider) -> frozenset[str]:
-    return frozenset((*row.dialects, *row.asks))
+def speech(row: Provider) -> tuple[str, ...]:
+    return (*row.dialects, *row.asks)
 
 
 @pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
@@ -30,7 +30,7 @@ def test_whatever_asks_for_an_answer_of_a_model_reaches_every_provider(row: Prov
 
 
 def test_what_only_one_dialect_has_passes_as_it_is() -> None:
-    ways = ways_of("anthropic", frozenset({"anthropic.messages"}))
+    ways = ways_of("anthropic", ("anthropic.messages",))
 
     others = {row.name for row in OPERATIONS if row.kind is Kind.OTHER}
     assert others.isdisjoint(ways)
@@ -49,15 +49,24 @@ def test_who_speaks_several_is_asked_in_the_one_that_says_most() -> None:
     }  # fmt: skip
 
 
+def test_the_first_that_can_say_it_is_asked() -> None:
+    one = ways_of("openai-compatible", ("anthropic.messages", "openai.chat"))["responses"]
+    other = ways_of("openai-compatible", ("openai.chat", "anthropic.messages"))["responses"]
+
+    assert (one.name, other.name) == (  # type: ignore[union-attr]
+        "openai.responses->anthropic.messages", "openai.responses->openai.chat",
+    )  # fmt: skip
+
+
 def test_a_stream_of_gemini_has_a_path_of_its_own() -> None:
-    way = ways_of("gemini", frozenset({"gemini"}))["messages"]
+    way = ways_of("gemini", ("gemini",))["messages"]
 
     assert isinstance(way, Way)
     assert (way.operation, way.streamed) == ("generate_content", "stream_generate_content")
 
 
 def test_clients_of_gemini_may_stream_without_events() -> None:
-    ways = ways_of("anthropic", frozenset({"anthropic.messages"}))
+    ways = ways_of("anthropic", ("anthropic.messages",))
     streamed, whole = ways["stream_generate_content"], ways["generate_content"]
 
     assert isinstance(streamed, Way)
@@ -78,15 +87,13 @@ def test_embeddings_reach_whoever_has_them(row: Provider) -> None:
         "ollama_embeddings",
     ):
         way, dialect = ways.get(name), BY_NAME[name].dialect
-        has_any = dialect in EMBED_CODECS and bool(speech(row) & EMBED_CODECS.keys())
+        has_any = dialect in EMBED_CODECS and bool(set(speech(row)) & EMBED_CODECS.keys())
         assert (way is None) == (dialect in speech(row) or not has_any)
         assert way is None or isinstance(way, EmbedWay)
 
 
 def test_gemini_embeds_several_texts_at_once() -> None:
-    way = ways_of("gemini", frozenset({"gemini", "gemini.embed", "gemini.batch_embed"}))[
-        "ollama_embed"
-    ]
+    way = ways_of("gemini", ("gemini", "gemini.embed", "gemini.batch_embed"))["ollama_embed"]
 
     assert isinstance(way, EmbedWay)
     assert way.operation == "batch_embed_contents"
@@ -105,16 +112,16 @@ def test_tokens_are_counted_by_whoever_counts_and_else_estimated(row: Provider) 
 
 
 def test_models_are_shown_by_an_ollama_itself_and_for_all_others_by_us() -> None:
-    assert isinstance(ways_of("openai", frozenset({"openai.chat"}))["ollama_show"], ShowWay)
-    assert "ollama_show" not in ways_of("ollama", frozenset({"ollama.chat", "ollama.show"}))
+    assert isinstance(ways_of("openai", ("openai.chat",))["ollama_show"], ShowWay)
+    assert "ollama_show" not in ways_of("ollama", ("ollama.chat", "ollama.show"))
 
 
 def test_of_whom_nothing_is_known_everything_passes_as_it_is() -> None:
-    assert ways_of("openai-compatible", frozenset()) == {}
+    assert ways_of("openai-compatible", ()) == {}
 
 
 def test_conversations_with_signatures_can_be_cleaned() -> None:
-    cleaning = cleaning_of(frozenset({"openai.chat", "anthropic.messages", "gemini"}))
+    cleaning = cleaning_of(("openai.chat", "anthropic.messages", "gemini"))
 
     assert set(cleaning) == {"messages", "generate_content", "stream_generate_content"}
     assert cleaning["messages"].name == "anthropic.messages->anthropic.messages"

@@ -1,5 +1,6 @@
 import json
 
+import msgspec
 import pytest
 
 from multillama.core.canonical import Message, Request, ToolCall, ToolResult
@@ -249,6 +250,30 @@ def test_a_count_that_cannot_be_written_is_told():
         )
 
     assert caught.value.kind == "not_translatable"
+
+
+def test_what_asks_nothing_of_a_model_is_answered_at_once():
+    def answer_here(request, at):
+        return b"loaded at %d" % at if not request.messages else None
+
+    source = msgspec.structs.replace(toy(), answer_here=answer_here)
+
+    told = [
+        sent(asked, Way(source, toy("toy.b"), "op")) for asked in ({}, {"messages": [["user", []]]})
+    ]
+
+    assert [(one.answer, bool(one.body)) for one in told] == [(b"loaded at 5", False), (None, True)]
+
+
+@pytest.mark.parametrize("must", [True, False])
+def test_an_endpoint_is_asked_for_a_stream_where_an_answer_may_take_too_long(must):
+    target = msgspec.structs.replace(toy("toy.b"), must_stream=lambda request, goal: must)
+
+    told = translate(
+        b"{}", Way(toy(), target, "op"), BOUND, Asking("public", False, "id", 5.0, b"")
+    )
+
+    assert (told.stream, json.loads(told.body)["stream"]) == (must, must)
 
 
 def test_what_an_endpoint_needs_beside_its_dialect_is_seen_to():

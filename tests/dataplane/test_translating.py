@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from multillama.core.operations import BY_NAME
@@ -283,6 +284,19 @@ def test_a_count_that_nobody_makes_is_estimated():
     assert json.loads(client.answers()[0][1]) == {"tokens": 5}
     assert stage.pool.waiting == []
     assert stage.records[0].outcome == "ok"
+
+
+def test_what_asks_nothing_of_a_model_is_answered_here():
+    source = msgspec.structs.replace(
+        toy("openai.chat"), answer_here=lambda request, at: b'{"done":true}'
+    )
+    stage = Stage(endpoint("here", ways={"chat": Way(source, toy("toy.b"), "messages")}))
+    client = stage.client()
+
+    client.send(post(HELLO))
+
+    assert client.answers() == [(200, b'{"done":true}')]
+    assert stage.pool.waiting == []
 
 
 def test_a_model_is_shown_from_what_is_known():

@@ -16,6 +16,10 @@ LogFormat = Literal["auto", "text", "json"]
 
 
 Wait = Annotated[float, Meta(ge=0.01, le=86_400)] | UnsetType
+Dialect = Literal[
+    "openai.chat", "openai.completions", "openai.embeddings", "openai.responses", "anthropic.messages",
+    "gemini", "ollama",
+]  # fmt: skip
 Glob = Annotated[str, Meta(min_length=1, max_length=200)]
 Price = Annotated[float, Meta(ge=0, le=100_000)] | None
 
@@ -78,6 +82,17 @@ class EndpointSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             description="Words of your own; `local` and `cloud` say where it is, whatever its URL."
         ),
     ] = ()
+    dialects: Annotated[
+        tuple[Dialect, ...],
+        Meta(description="What it speaks, the best first; left out, it is known or found out."),
+    ] = ()
+    untranslatable: Annotated[
+        Literal["warn", "reject"],
+        Meta(
+            description="What is done with members that its dialect has no word for:"
+            " dropped and named in `x-multillama-dropped`, or refused with 400."
+        ),
+    ] = "warn"
     local_only: Annotated[
         bool,
         Meta(description="No model that it serves ever leaves for an endpoint that is not local."),

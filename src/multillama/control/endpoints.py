@@ -120,7 +120,9 @@ def corrected(endpoint: Endpoint, provider: Provider, path: str) -> Endpoint:
     """Return the endpoint as its answers have shown it to be."""
     if provider.name == endpoint.provider and path == base_path(endpoint):
         return endpoint
-    speaks = frozenset((*provider.dialects, *provider.asks))
+    speaks = (*provider.dialects, *provider.asks)
+    if endpoint.are_dialects_given:
+        speaks = endpoint.speaks
     return msgspec.structs.replace(
         endpoint, provider=provider.name, paths=_paths(provider, path), **_speech(provider, speaks)
     )
@@ -128,18 +130,30 @@ def corrected(endpoint: Endpoint, provider: Provider, path: str) -> Endpoint:
 
 def with_dialects(endpoint: Endpoint, found: Collection[str]) -> Endpoint:
     """Return the endpoint as one that speaks what its provider surely does, and what was found besides."""
+    if endpoint.are_dialects_given:
+        return endpoint
     provider = provider_of(endpoint)
-    speaks = frozenset((*provider.dialects, *found))
-    return msgspec.structs.replace(endpoint, **_speech(provider, speaks))
+    return msgspec.structs.replace(endpoint, **_speech(provider, (*provider.dialects, *found)))
+
+
+def _spoken(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the dialects that the operator's words stand for, in their order."""
+    return tuple(
+        dialect
+        for name in given
+        for dialect in dict.fromkeys(row.dialect for row in OPERATIONS)
+        if dialect == name or dialect.startswith(f"{name}.")
+    )
 
 
 class _Speech(TypedDict):
-    speaks: frozenset[str]
+    speaks: tuple[str, ...]
     ways: Mapping[str, AnyWay]
     cleaning: Mapping[str, Way]
 
 
-def _speech(provider: Provider, speaks: frozenset[str]) -> _Speech:
+def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
+    speaks = tuple(speaks)
     return {
         "speaks": speaks,
         "ways": ways_of(provider.name, speaks),
@@ -180,7 +194,9 @@ def _endpoint(
         host=base.host,
         port=base.port,
         paths=_paths(provider, base.path),
-        **_speech(provider, frozenset((*provider.dialects, *provider.asks))),
+        are_dialects_given=bool(setting.dialects),
+        rejects_losses=setting.untranslatable == "reject",
+        **_speech(provider, _spoken(setting.dialects) or (*provider.dialects, *provider.asks)),
         query=base.query.encode("ascii"),
         fixed_head="".join(f"{field}: {value}\r\n" for field, value in lines).encode("latin-1"),
         owns=owns,

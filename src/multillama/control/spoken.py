@@ -26,6 +26,8 @@ async def find_dialects(endpoint: Endpoint, send: Send) -> frozenset[str] | None
     Returns:
         None where it could not be asked: then it is to be asked again.
     """
+    if endpoint.are_dialects_given:
+        return frozenset()
     found = set()
     for dialect in provider_of(endpoint).asks:
         path = with_query(endpoint.paths[_OPERATION[dialect]].decode("ascii"), endpoint)

@@ -25,19 +25,20 @@ _SIGNED: Final = ("anthropic.messages", "openai.responses", "gemini")
 
 
 @lru_cache(maxsize=256)
-def ways_of(provider: str, speaks: frozenset[str]) -> Mapping[str, AnyWay]:
+def ways_of(provider: str, speaks: tuple[str, ...]) -> Mapping[str, AnyWay]:
     """Return operation to the way in which it reaches an endpoint, for all that the endpoint does not speak itself.
 
     Args:
         provider: Its row in the catalog.
-        speaks: The dialects that it is known to speak; an empty set leaves every operation as it is.
+        speaks: The dialects that it is known to speak, the best to translate into first; none leaves every operation
+            as it is.
     """
     found = {row.name: _way(row, provider, speaks) for row in OPERATIONS} if speaks else {}
     return MappingProxyType({name: way for name, way in found.items() if way is not None})
 
 
 @lru_cache(maxsize=256)
-def cleaning_of(speaks: frozenset[str]) -> Mapping[str, Way]:
+def cleaning_of(speaks: tuple[str, ...]) -> Mapping[str, Way]:
     """Return operation to the way back into its own dialect, for conversations that hold what others have signed."""
     return MappingProxyType({
         row.name: Way(
@@ -49,11 +50,11 @@ def cleaning_of(speaks: frozenset[str]) -> Mapping[str, Way]:
     })  # fmt: skip
 
 
-def _way(row: Operation, provider: str, speaks: frozenset[str]) -> AnyWay | None:
+def _way(row: Operation, provider: str, speaks: tuple[str, ...]) -> AnyWay | None:
     if row.kind is Kind.GENERATE:
-        return None if row.dialect in speaks else _generate_way(row, provider, speaks)
+        return None if row.dialect in speaks else _generate_way(row, speaks)
     if row.kind is Kind.EMBED:
-        return None if row.dialect in speaks else _embed_way(row, provider, speaks)
+        return None if row.dialect in speaks else _embed_way(row, speaks)
     if row.kind is Kind.COUNT:
         return _count_way(row, provider)
     if row.kind is Kind.SHOW:
@@ -61,16 +62,9 @@ def _way(row: Operation, provider: str, speaks: frozenset[str]) -> AnyWay | None
     return None
 
 
-def _preferred(provider: str, speaks: frozenset[str], known: Mapping[str, object]) -> list[str]:
-    """Return the dialects to translate into, the best first: those of the catalog's row, then what was found."""
-    row = BY_NAME[provider]
-    order = dict.fromkeys((*row.dialects, *row.asks, *sorted(speaks)))
-    return [dialect for dialect in order if dialect in speaks and dialect in known]
-
-
-def _generate_way(row: Operation, provider: str, speaks: frozenset[str]) -> Way | None:
+def _generate_way(row: Operation, speaks: tuple[str, ...]) -> Way | None:
     source = CODECS.get(row.dialect)
-    targets = [dialect for dialect in _preferred(provider, speaks, CODECS) if dialect in _GENERATE]
+    targets = [dialect for dialect in speaks if dialect in CODECS and dialect in _GENERATE]
     if source is None or not targets:
         return None
     target = targets[0]
@@ -78,9 +72,9 @@ def _generate_way(row: Operation, provider: str, speaks: frozenset[str]) -> Way 
     return Way(source, CODECS[target], _GENERATE[target], _STREAMED.get(target, ""), unframed)
 
 
-def _embed_way(row: Operation, provider: str, speaks: frozenset[str]) -> EmbedWay | None:
+def _embed_way(row: Operation, speaks: tuple[str, ...]) -> EmbedWay | None:
     source = EMBED_CODECS.get(row.dialect)
-    targets = _preferred(provider, speaks, EMBED_CODECS)
+    targets = [dialect for dialect in speaks if dialect in EMBED_CODECS]
     if "gemini.batch_embed" in targets:
         targets = ["gemini.batch_embed"]  # takes several texts at once
     if source is None or not targets:

@@ -111,6 +111,10 @@ class Codec(msgspec.Struct, frozen=True):
     """Field of `Request` to its own name for it, where that is another: `{"max_tokens": "max_output_tokens"}`."""
     stream_type: bytes = b"text/event-stream"
     """The content type of its streams."""
+    answer_here: Callable[[Request, int], bytes | None] | None = None
+    """The answer to a request that asks nothing of a model, at this time in seconds since 1970; None for all others."""
+    must_stream: Callable[[Request, Goal], bool] | None = None
+    """Says whether an endpoint should be asked for a stream though the client wants none: it may take too long."""
 
 
 class EmbedCodec(msgspec.Struct, frozen=True):

@@ -91,8 +91,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Its own, where they differ from the snapshot's."""
     local_only: bool = False
     """Every model that it serves is local-only, wherever else it is served."""
-    speaks: frozenset[str] = frozenset()
-    """The dialects that it is known to speak; what is asked in another is translated (`ways`)."""
+    speaks: tuple[str, ...] = ()
+    """The dialects that it is known to speak, the best first; what is asked in another is translated (`ways`)."""
+    are_dialects_given: bool = False
+    """True where the operator has named them: then its answers change nothing."""
     ways: Mapping[str, AnyWay] = {}
     """Operation to how it is asked for in a dialect that the endpoint speaks; not there where the client's does."""
     cleaning: Mapping[str, Way] = {}

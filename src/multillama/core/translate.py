@@ -125,6 +125,8 @@ class Translated(msgspec.Struct):
     """What could not be told, in the client's words."""
     stream: bool
     """Whether the endpoint was asked for a stream."""
+    answer: bytes | None = None
+    """The answer itself, where nothing is asked of a model; then there is no body."""
 
 
 def understand(read: Callable[[bytes], Read], body: bytes) -> Read:
@@ -161,11 +163,15 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
     source, target = way.source, way.target
     request = understand(source.read_request, body)
     request.model, request.stream = asking.model, asking.stream
+    if source.answer_here is not None and (answer := source.answer_here(request, int(asking.at))):
+        return Translated(b"", request, Lowering(), (), False, answer)
     name_results(request)
     losses = Losses()
     told, lowering = lower(request, has_customs=bound.provider in CUSTOM_TOOLS)
     told = with_signatures(told, source, target, bound=bound, key=asking.key)
     goal = Goal(bound.model, bound.provider, target.family, asking.stream, losses)
+    if target.must_stream is not None and target.must_stream(told, goal):
+        goal.stream = True
     if bound.adapt is not None:
         told = bound.adapt(told, goal)
     for field in unsaid(told, target.says):

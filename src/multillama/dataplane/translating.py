@@ -83,6 +83,9 @@ def launch_translated(
     if isinstance(way, Way) and way.unframed is not None and not is_framed:
         way = msgspec.structs.replace(way, source=way.unframed)
     sent = _translate(body, way, bound, asking)
+    if isinstance(sent, bytes):
+        _answer(attempt, sent)
+        return
     notes = [attempt.notes] if attempt.notes else []
     notes.append(b"x-multillama-path: " + way.name.encode())
     if sent.dropped:
@@ -102,9 +105,14 @@ class _Sent(NamedTuple):
     dropped: tuple[str, ...]
 
 
-def _translate(body: bytes, way: Way | EmbedWay | CountWay, bound: Bound, asking: Asking) -> _Sent:
+def _translate(
+    body: bytes, way: Way | EmbedWay | CountWay, bound: Bound, asking: Asking
+) -> _Sent | bytes:
+    """Returns what to send, or the answer itself where nobody need be asked."""
     if isinstance(way, Way):
         translated = translate(body, way, bound, asking)
+        if translated.answer is not None:
+            return translated.answer
         operation = way.streamed if translated.stream and way.streamed else way.operation
         translator = ChatTranslator(way, translated, bound, asking)
         return _Sent(translated.body, operation, translator, translated.dropped)

@@ -1,4 +1,7 @@
+import pytest
+
 from multillama.core.canonical import Request
+from multillama.core.codec import Goal, Losses
 from multillama.dialects.anthropic_messages.codec import CODEC, COUNT_CODEC
 from multillama.dialects.catalog import CODECS, COUNT_CODECS
 
@@ -13,3 +16,21 @@ def test_only_fields_of_requests_are_said():
 
     assert CODEC.says <= fields
     assert CODEC.names.keys() <= CODEC.says
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "max_tokens", "must"),
+    [
+        ("claude-opus-5", "anthropic", 1000, False),
+        ("claude-opus-5", "anthropic", 32_000, True),
+        ("claude-opus-5", "anthropic", None, True),
+        ("claude-3-haiku", "anthropic", None, False),
+        ("smollm2", "llama.cpp", 100_000, False),
+    ],
+)
+def test_what_takes_claude_more_than_ten_minutes_must_be_a_stream(
+    model, provider, max_tokens, must
+):
+    goal = Goal(model, provider, "anthropic", False, Losses())
+
+    assert CODEC.must_stream(Request("m", max_tokens=max_tokens), goal) is must

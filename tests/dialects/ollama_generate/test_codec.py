@@ -65,3 +65,13 @@ def test_the_row_stands_in_the_catalog():
 
 def test_all_that_can_be_said_are_fields():
     assert CODEC.says | CODEC.names.keys() <= set(Request.__struct_fields__)
+
+
+def test_a_request_that_only_loads_is_answered_here_and_no_other():
+    load, ask = (
+        CODEC.read_request(b'{"model":"m"}'),
+        CODEC.read_request(b'{"model":"m","prompt":"x"}'),
+    )
+
+    assert json.loads(CODEC.answer_here(load, 0))["done_reason"] == "load"
+    assert CODEC.answer_here(ask, 0) is None

@@ -15,6 +15,8 @@ DEFAULT_MAX_TOKENS: Final = 4096
 """For a model that is no Claude: small servers refuse what is more than their context."""
 _MOST: Final = 32_000
 """As much as a Claude is asked for where the client does not say: some refuse if prompt and this exceed the context."""
+_TEN_MINUTES: Final = 128_000 // 6
+"""Tokens."""
 _LOW_TO_HIGH: Final = ("low", "medium", "high")
 
 
@@ -136,3 +138,14 @@ def _begins_with(prefix: str, name: str) -> bool:
 def is_claude(model: str, provider: str) -> bool:
     """Says whether a model is one of Anthropic's."""
     return claude_of(model, provider) is not None
+
+
+def takes_long(model: str, provider: str, max_tokens: int | None) -> bool:
+    """Says whether an answer may take more than ten minutes, for which Anthropic wants a stream.
+
+    Source: anthropic SDK 2.12.0, `_calculate_nonstreaming_timeout`: an hour for 128,000 tokens.
+    """
+    claude = claude_of(model, provider)
+    if claude is None:
+        return False
+    return (max_tokens or claude.default_max_tokens) > _TEN_MINUTES

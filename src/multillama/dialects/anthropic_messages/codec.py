@@ -3,7 +3,8 @@
 from types import MappingProxyType
 from typing import Final
 
-from multillama.core.codec import Codec, CountCodec
+from multillama.core.canonical import Request
+from multillama.core.codec import Codec, CountCodec, Goal
 from multillama.dialects.anthropic_messages.answer import (
     FAMILY,
     read_answer,
@@ -11,6 +12,7 @@ from multillama.dialects.anthropic_messages.answer import (
     write_answer,
     write_count,
 )
+from multillama.dialects.anthropic_messages.claude import takes_long
 from multillama.dialects.anthropic_messages.fault import (
     read_fault,
     write_fault,
@@ -25,6 +27,11 @@ from multillama.dialects.anthropic_messages.request import (
 from multillama.dialects.anthropic_messages.writer import MessagesWriter
 
 _DIALECT: Final = "anthropic.messages"
+
+
+def _must_stream(request: Request, goal: Goal) -> bool:
+    return takes_long(goal.model, goal.provider, request.max_tokens)
+
 
 CODEC: Final = Codec(
     dialect=_DIALECT,
@@ -50,6 +57,7 @@ CODEC: Final = Codec(
             "parallel_tools": "tool_choice.disable_parallel_tool_use",
         }
     ),
+    must_stream=_must_stream,
 )  # fmt: skip
 
 COUNT_CODEC: Final = CountCodec(
