@@ -4,6 +4,7 @@ A row tells what happens with the member and what without it, all else equal.
 """
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple, get_args
@@ -214,6 +215,13 @@ async def asked_twice_at_once(scene: Configured) -> int:
     return len(scene.a.calls)
 
 
+async def usage_of_a_stream(scene: Configured) -> tuple[object, bool]:
+    """What the endpoint is asked, and whether the client sees it."""
+    answer = await scene.ask(chat(stream=True))
+    asked = json.loads(scene.a.calls[-1].body).get("stream_options")
+    return asked, b'"usage"' in answer.body
+
+
 Play = Callable[[Configured], Awaitable[object]]
 
 
@@ -309,6 +317,8 @@ ROWS: Final = (
     Row("routing.prefill", True, broken_off, "[DONE]", '{"erro',
         {"a": {"provider": "ollama"}, "b": {"provider": "ollama"}}),
     Row("routing.share", True, asked_twice_at_once, 1, 2),
+    Row("routing.count_usage", True, usage_of_a_stream,
+        ({"include_usage": True}, False), (None, False)),
     Row("routing.models", {"m*": {"local_only": True}}, who, "b", "a", {"a": {"tags": ["cloud"]}}),
     Row("aliases", {"m1": ["b/m1", "a/m1"]}, who, "b", "a"),
     Row("aliases", {"m1": [{"model": "a/m1", "tier": 1}, "b/m1"]}, who, "b", "a"),

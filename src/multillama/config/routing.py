@@ -149,6 +149,15 @@ class PolicySetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Annotated[bool, Meta(description="Identical embeddings requests in flight share one call.")]
         | UnsetType
     ) = UNSET
+    count_usage: (
+        Annotated[
+            bool,
+            Meta(
+                description="Ask streams for their usage, unseen by a client that has not, to count tokens."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class AliasTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -113,7 +113,10 @@ def _policy(parts: Sequence[Values]) -> Policy:
                 value = known | value
             merged[name] = value
     merged["local_only"] = any(values.get("local_only") for values in parts)
-    return msgspec.convert(merged, Policy)
+    policy = msgspec.convert(merged, Policy)
+    return (
+        DEFAULT_POLICY if policy == DEFAULT_POLICY else policy
+    )  # the data plane knows it at a glance
 
 
 def spellings(model: str) -> tuple[str, str]:

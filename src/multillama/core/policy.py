@@ -70,6 +70,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The operator says that the targets go on with a last assistant message, where that is not known of them."""
     share: bool = False
     """Identical embeddings requests in flight share one call."""
+    count_usage: bool = False
+    """Streams are asked for their usage also where the client has not; it does not see that."""
 
 
 DEFAULT_POLICY = Policy()

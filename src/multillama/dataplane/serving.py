@@ -46,11 +46,26 @@ def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, 
         operation=exchange.operation,
         wishes=request.head.wishes,
     )
-    if plan.policy.share and exchange.operation.name == "embeddings":
-        from multillama.dataplane.sharing import serve_shared  # opt-in, and start-up is watched
+    if plan.policy is not DEFAULT_POLICY and (served := _opted_in(exchange, plan, snapshot)):
+        return served
+    return serve_plan(exchange, plan, snapshot)
+
+
+def _opted_in(
+    exchange: "Exchange", plan: Plan, snapshot: Snapshot
+) -> Coroutine[Any, Any, None] | None:
+    """Returns how an exchange is served that its policy has something more for; None for most."""
+    policy, name = plan.policy, exchange.operation.name
+    # Imported where they are wanted: start-up is watched.
+    if policy.share and name == "embeddings":
+        from multillama.dataplane.sharing import serve_shared
 
         return serve_shared(exchange, plan, snapshot)
-    return serve_plan(exchange, plan, snapshot)
+    if policy.count_usage and exchange.stream and name in ("chat", "completions"):
+        from multillama.dataplane.counting import serve_counted
+
+        return serve_counted(exchange, plan, snapshot)
+    return None
 
 
 async def serve_plan(exchange: "Exchange", plan: Plan, snapshot: Snapshot) -> None:
