@@ -14,7 +14,7 @@ def test_the_endpoints_head_comes_back_with_our_ids_and_framing():
 
     assert scene.client.written == [
         b"HTTP/1.1 200 OK\r\nX-Ratelimit: 5\r\nContent-Type: a/b\r\ndate: now\r\nx-request-id: r1\r\n"
-        b"x-multillama-endpoint: here\r\ncontent-length: 2\r\n\r\nok"
+        b"x-multillama-endpoint: here\r\nx-multillama-path: passthrough\r\ncontent-length: 2\r\n\r\nok"
     ]
     assert (scene.client.commits, scene.attempt.status, scene.relay.must_close) == (1, 200, False)
 
@@ -89,7 +89,9 @@ def test_framing_is_made_anew_for_each_client(client, lines, status, has, must_c
 
     scene.answer(lines, FIRST.get(lines, b"") if status == b"200 OK" else b"", status=status)
 
-    assert scene.client.head.endswith(b"\r\nx-multillama-endpoint: here\r\n" + has)
+    assert scene.client.head.endswith(
+        b"\r\nx-multillama-endpoint: here\r\nx-multillama-path: passthrough\r\n" + has
+    )
     assert scene.relay.must_close is must_close
 
 

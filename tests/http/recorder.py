@@ -56,6 +56,8 @@ class Recorder:
         """Remembers a request for an operation; returns the body of the answer."""
         if seen.method == b"GET":
             return MODELS
+        if seen.body == b"{}":
+            return b"{}"  # the gateway asks which dialects are spoken here
         self._seen.append(seen)
         return json.dumps(
             {

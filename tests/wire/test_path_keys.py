@@ -37,6 +37,11 @@ def test_googles_key_is_taken_out_of_the_query(query, rest, key):
     assert split_query_key(b"/v1beta/models/m:generateContent", query) == (rest, key)
 
 
+def test_a_version_of_both_is_googles_where_its_verb_says_so():
+    assert split_query_key(b"/v1/models/m:countTokens", b"key=k") == (b"", b"k")
+    assert split_query_key(b"/v1/models", b"key=k") == (b"key=k", None)
+
+
 def test_elsewhere_a_key_in_the_query_stays_and_is_refused_later():
     assert split_query_key(b"/v1/chat/completions", b"key=k") == (b"key=k", None)
 

@@ -23,6 +23,9 @@ END: Final = b"\r\n"
 """In place of a last header line: joined to the others it ends the head."""
 LAST_CHUNK: Final = b"0\r\n\r\n"
 CHUNKED: Final = "transfer-encoding: chunked"
+PATH: Final = b"x-multillama-path"
+PASSED: Final = "\r\nx-multillama-path: passthrough"
+"""Says that the body goes as it is; a translation names its two dialects instead."""
 UNBUFFERED: Final = b"x-accel-buffering: no"
 """Tells an nginx in front of us to pass events on as they come."""
 
@@ -110,7 +113,8 @@ class Relay:
             lines.append(b"date: " + client.date())
         # The endpoint's own request id is the one its support asks for, so it keeps that name.
         name = "x-multillama-id" if head.has_request_id else "x-request-id"
-        own = f"{name}: {self._exchange_id}\r\nx-multillama-endpoint: {endpoint}"
+        way = "" if PATH in notes else PASSED
+        own = f"{name}: {self._exchange_id}\r\nx-multillama-endpoint: {endpoint}{way}"
         if length is not None:
             self._is_framed = True
             # 204 has no framing line at all (RFC 9110 §8.6); a 304's length describes what is not sent.

@@ -1,6 +1,6 @@
 """Keys that stand in the request's target, for clients that cannot send a header.
 
-Two forms are taken: `/k/<key>/api/chat`, and Google's `?key=` behind `/v1beta/models/…`. The key is taken out, so that
+Two forms are taken: `/k/<key>/api/chat`, and Google's `?key=` behind a path that is only Google's. The key is taken out, so that
 no record, log or endpoint ever sees it.
 """
 
@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 PREFIX: Final = b"/k/"
-GOOGLES: Final = (b"/v1beta/", b"/v1alpha/", b"/v1/models")
+GOOGLES: Final = (b"/v1beta/", b"/v1alpha/")
 _GOOGLES_PARAMETER: Final = b"key="
 
 
@@ -31,7 +31,8 @@ def has_path_key(raw: bytes) -> bool:
 
 def split_query_key(path: bytes, query: bytes) -> tuple[bytes, bytes | None]:
     """Returns the query without Google's `key`, and the key if it has one and the path is one of Google's."""
-    if _GOOGLES_PARAMETER not in query or not path.startswith(GOOGLES):
+    is_googles = path.startswith(GOOGLES) or (path.startswith(b"/v1/models/") and b":" in path)
+    if _GOOGLES_PARAMETER not in query or not is_googles:
         return query, None
     parts = query.split(b"&")
     keys = [part for part in parts if part.startswith(_GOOGLES_PARAMETER)]
