@@ -1,7 +1,7 @@
 """Keys that stand in the request's target, for clients that cannot send a header.
 
-Two forms are taken: `/k/<key>/api/chat`, and Google's `?key=` behind a path that is only Google's. The key is taken out, so that
-no record, log or endpoint ever sees it.
+Two forms are taken: `/k/<key>/api/chat`, and Google's `?key=` behind a path that is only Google's. The key is taken
+out, so that no record, log or endpoint ever sees it.
 """
 
 from typing import Final
