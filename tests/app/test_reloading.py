@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from multillama.app import compiled, gateway
 from multillama.app.gateway import Gateway
 from multillama.cli.serve import world
 from multillama.config.load import BadSetting
@@ -366,6 +367,35 @@ async def test_requests_are_answered_while_the_file_is_read(servers, tmp_path):
 
 def load_too_early():
     raise BadSetting("Nothing was answered meanwhile.")
+
+
+async def test_requests_are_answered_while_a_snapshot_is_made(servers, tmp_path, monkeypatch):
+    a, _, _ = servers
+    begun, answered, waits = threading.Event(), threading.Event(), []
+
+    def compiler_of(settings, timeouts):
+        compile = compiled.compiler_of(settings, timeouts)
+
+        def compiled_late(*arguments):
+            begun.set()
+            waits.append(answered.wait(10))
+            return compile(*arguments)
+
+        return compiled_late
+
+    scene = Scene(tmp_path, text_of(endpoint("a", a.url)))
+    async with scene.serving():
+        monkeypatch.setattr(gateway, "compiler_of", compiler_of)
+        reloading = asyncio.get_running_loop().create_task(
+            scene.reload(text_of(endpoint("a", a.url), aliases={"x": "m1"}))
+        )
+        assert await asyncio.to_thread(begun.wait, 10)
+        answer = await ask(scene.port, chat())
+        answered.set()
+
+        assert await reloading is True
+        assert "x" in scene.snapshot.routes
+    assert (answer.status, set(waits)) == (200, {True})
 
 
 async def test_an_alias_that_leads_nowhere_is_told_at_the_start_and_after_a_reload(

@@ -1,7 +1,7 @@
 """Lists stay fresh in the background: who answers appears, who is down keeps its models and is asked again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import pytest
@@ -513,7 +513,7 @@ async def test_no_report_and_no_list_holds_a_key(world: World, reply: object) ->
 # a reload
 
 
-def again(world: World, discovery: Discovery, *settings: EndpointSetting) -> None:
+async def again(world: World, discovery: Discovery, *settings: EndpointSetting) -> None:
     """Reload with these endpoints; live states stay with their names."""
     states = {one.name: one.state for one in world.endpoints}
     world.endpoints = make_endpoints(settings, states)
@@ -523,6 +523,7 @@ def again(world: World, discovery: Discovery, *settings: EndpointSetting) -> Non
         select=selection(dict(zip((e.name for e in world.endpoints), settings, strict=True))),
         refresh_s=300.0,
     )
+    await discovery.published()
 
 
 def setting(url: str, **facts: object) -> EndpointSetting:
@@ -547,7 +548,7 @@ async def test_an_endpoint_that_stays_the_same_stays_the_same_object_with_its_mo
     discovery = await listed_a_and_b(world)
     before = world.published[-1].endpoints
 
-    again(world, discovery, setting("http://a/"), setting("http://b/"))
+    await again(world, discovery, setting("http://a/"), setting("http://b/"))
     await settle()
 
     after = world.published[-1]
@@ -558,7 +559,7 @@ async def test_an_endpoint_that_stays_the_same_stays_the_same_object_with_its_mo
 async def test_a_new_endpoint_is_asked_at_once_and_its_models_appear(world: World) -> None:
     discovery = await listed_a_and_b(world)
 
-    again(world, discovery, setting("http://a/"), setting("http://c/"))
+    await again(world, discovery, setting("http://a/"), setting("http://c/"))
     at_once = world.models()
     await world.time.advance(0.5)
 
@@ -571,7 +572,7 @@ async def test_an_endpoint_that_is_gone_is_gone_from_the_routes_and_no_longer_as
 ) -> None:
     discovery = await listed_a_and_b(world)
 
-    again(world, discovery, setting("http://b/"))
+    await again(world, discovery, setting("http://b/"))
     await world.time.advance(400)
 
     assert world.models() == ["m"]
@@ -582,7 +583,7 @@ async def test_an_endpoint_that_is_gone_is_gone_from_the_routes_and_no_longer_as
 async def test_weights_change_without_a_new_list(world: World) -> None:
     discovery = await listed_a_and_b(world)
 
-    again(world, discovery, setting("http://a/", weight=3.0), setting("http://b/"))
+    await again(world, discovery, setting("http://a/", weight=3.0), setting("http://b/"))
     await settle()
 
     assert [target.weight for target in world.published[-1].routes["m"].targets] == [3.0, 1.0]
@@ -593,7 +594,7 @@ async def test_another_key_asks_anew_and_keeps_the_models_until_then(world: Worl
     discovery = await listed_a_and_b(world)
     world.servers.gates["a"] = asyncio.Event()
 
-    again(world, discovery, setting("http://a/", key="k"), setting("http://b/"))
+    await again(world, discovery, setting("http://a/", key="k"), setting("http://b/"))
     await settle()
     meanwhile, asked = world.models(), world.asked()
     world.servers.replies["http://a/v1/models"] = listing("p")
@@ -608,7 +609,7 @@ async def test_what_an_answer_has_corrected_stays_corrected(world: World) -> Non
     discovery = world.discover("http://h:8000/")
     await discovery.first_round(10)
 
-    again(world, discovery, setting("http://h:8000/", weight=2.0))
+    await again(world, discovery, setting("http://h:8000/", weight=2.0))
 
     (endpoint,) = world.published[-1].endpoints
     assert (endpoint.provider, endpoint.weight) == ("vllm", 2.0)
@@ -620,7 +621,7 @@ async def test_an_answer_to_the_old_key_counts_no_more(world: World) -> None:
     discovery = world.discover("http://a/")
     await settle()
 
-    again(world, discovery, setting("http://a/", key="k"))
+    await again(world, discovery, setting("http://a/", key="k"))
     world.servers.gates["a"].set()
     await settle()
     stale = world.models()
@@ -633,13 +634,80 @@ async def test_an_answer_to_the_old_key_counts_no_more(world: World) -> None:
 async def test_globs_take_effect_without_a_new_list(world: World) -> None:
     discovery = await listed_a_and_b(world)
 
-    again(world, discovery, setting("http://a/", exclude=("m",)), setting("http://b/"))
+    await again(world, discovery, setting("http://a/", exclude=("m",)), setting("http://b/"))
     await settle()
 
     assert [one.endpoint.name for one in world.published[-1].routes["m"].targets] == ["b"]
     assert [report.models for report in discovery.reports()] == [1, 1]
     assert world.published[-1].endpoints[0].state.models == 1
     assert world.asked() == 0
+
+
+class Beside:
+    """Compiles when it is told to."""
+
+    def __init__(self, discovery: Discovery) -> None:
+        self.gates: list[asyncio.Event] = []
+        discovery.beside = self
+
+    async def __call__(self, compiled: Callable[[], Snapshot]) -> Snapshot:
+        snapshot = compiled()
+        self.gates.append(asyncio.Event())
+        await self.gates[-1].wait()
+        return snapshot
+
+
+async def test_news_that_come_while_a_snapshot_is_made_are_in_the_next(world: World) -> None:
+    discovery = await listed_a_and_b(world)
+    beside, before = Beside(discovery), len(world.published)
+
+    world.servers.replies["http://a/v1/models"] = listing("p")
+    await world.time.advance(301)
+    world.servers.replies["http://a/v1/models"] = listing("q")
+    await world.time.advance(301)
+    beside.gates[0].set()
+    await settle()
+    beside.gates[1].set()
+    await discovery.published()
+
+    made = [sorted(snapshot.routes) for snapshot in world.published[before:]]
+    assert made == [["m", "p"], ["m", "q"]]
+
+
+async def test_a_snapshot_under_settings_that_were_given_up_is_not_published(world: World) -> None:
+    discovery = await listed_a_and_b(world)
+    beside, before = Beside(discovery), len(world.published)
+
+    first = world.tasks.spawn(again(world, discovery, setting("http://a/")), name="first")
+    await settle()
+    second = world.tasks.spawn(again(world, discovery, setting("http://b/")), name="second")
+    await settle()
+    beside.gates[0].set()
+    await settle()
+    beside.gates[1].set()
+    await asyncio.gather(first, second)
+
+    made = [[one.name for one in snapshot.endpoints] for snapshot in world.published[before:]]
+    assert made == [["b"]]
+
+
+async def test_a_snapshot_that_cannot_be_made_is_reported_and_the_next_one_made(
+    world: World,
+) -> None:
+    discovery = await listed_a_and_b(world)
+
+    async def fail(compiled: Callable[[], Snapshot]) -> Snapshot:
+        raise ValueError("a bug")
+
+    beside, discovery.beside = discovery.beside, fail
+    await again(world, discovery, setting("http://a/"))
+    reported = [name for name, _ in world.reported]
+    world.reported.clear()
+    discovery.beside = beside
+    await again(world, discovery, setting("http://a/", weight=2.0))
+
+    assert reported == ["discovery: compile"]
+    assert [one.name for one in world.published[-1].endpoints] == ["a"]
 
 
 async def test_without_globs_all_models_are_served(world: World) -> None:
@@ -656,7 +724,7 @@ async def test_the_first_round_does_not_wait_for_an_endpoint_that_was_taken_away
     discovery = world.discover("http://a/", "http://b/")
     await settle()
 
-    again(world, discovery, setting("http://a/"))
+    await again(world, discovery, setting("http://a/"))
     await discovery.first_round(5)
 
     assert discovery.waiting() == ()

@@ -49,7 +49,7 @@ class Scene:
     def compare(self, settings):
         return self.changes
 
-    def apply(self, settings):
+    async def apply(self, settings):
         self.applied.append(settings)
 
     def event(self, name, text, /, *, is_warning=False, **facts):

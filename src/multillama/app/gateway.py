@@ -137,6 +137,7 @@ class Gateway:
                 refresh_s=settings.refresh_s,
             )
             self.discovery.send = calling.send
+            self.discovery.beside = asyncio.to_thread
             self.discovery.select = selection_of(settings, self._endpoints)
             self.discovery.on_change = self._on_endpoint
             self.discovery.start(calling.tasks)
@@ -160,8 +161,10 @@ class Gateway:
         known = [endpoint.name for endpoint in self._endpoints]
         return changes(self.settings, settings, known, names)
 
-    def apply(self, settings: Settings) -> None:
+    async def apply(self, settings: Settings) -> None:
         """Goes over to other settings, in one assignment; what runs ends under the old ones.
+
+        It returns when new requests obey them.
 
         Raises:
             BadSetting: As `compare`, and then nothing has changed.
@@ -188,6 +191,7 @@ class Gateway:
             refresh_s=settings.refresh_s,
         )
         self.tasks.spawn(self._settle(), name="aliases")
+        await self.discovery.published()
 
     async def _settle(self) -> None:
         """Waits until the endpoints have answered, before anything is said of what they do not list."""

@@ -35,8 +35,8 @@ class Running(Protocol):
             BadSetting: The settings cannot be used.
         """
 
-    def apply(self, settings: Settings) -> None:
-        """Goes over to settings, in one assignment."""
+    async def apply(self, settings: Settings) -> None:
+        """Goes over to settings, in one assignment; returns when that is done."""
 
 
 class Tell(Protocol):
@@ -116,7 +116,7 @@ class Reloader:
         self._known = tuple(before.get(path, self._look(path)) for path in loaded.paths)
         self._seen = self._known
         self._tell_taken(loaded, changes)
-        self._gateway.apply(loaded.settings)
+        await self._gateway.apply(loaded.settings)
         return True
 
     def _looks(self) -> tuple[object, ...]:
