@@ -104,7 +104,7 @@ def test_signatures_leave_sealed():
     said = fed(one, "open reasoning 0\nsign 0 raw\nclose 0\nopen signed 1\n")
 
     carrier = said.split(" | ")[1].removeprefix("Sign ")
-    assert unseal(carrier, origin="prov/their-m", key=b"secret") == "raw"
+    assert unseal(carrier, origin="prov/their-m", key=b"secret") == ("raw", False)
 
 
 def test_lowered_tools_are_lifted_in_a_stream():
@@ -136,7 +136,7 @@ def test_an_answer_is_translated_when_it_is_whole():
         Usage(input_tokens=3),
     )
     assert answer["parts"][:3] == [["text", "hi"], ["call", "p", "x"], ["reasoning", "hm", None]]
-    assert unseal(answer["parts"][3][2], origin="prov/their-m", key=b"secret") == "raw"
+    assert unseal(answer["parts"][3][2], origin="prov/their-m", key=b"secret") == ("raw", False)
 
 
 def test_parts_pass_where_nothing_was_lowered():

@@ -13,8 +13,14 @@ def test_what_is_sealed_comes_back_for_its_origin(signature, origin, key):
     signature = signature.encode("utf-8", "replace").decode()
     carrier = seal(signature, origin=origin, key=key)
 
-    assert unseal(carrier, origin=origin, key=key) == signature
+    assert unseal(carrier, origin=origin, key=key) == (signature, False)
     assert unseal(carrier, origin=origin + "x", key=key) is None
+
+
+def test_a_carrier_tells_that_there_was_no_text_to_read():
+    carrier = seal("data", origin="o", key=b"k", is_redacted=True)
+
+    assert unseal(carrier, origin="o", key=b"k") == ("data", True)
 
 
 def test_another_gateway_cannot_open_it():

@@ -7,3 +7,11 @@ def test_a_misfit_tells_the_place_and_what_is_wanted_there():
 
 def test_losses_begin_empty():
     assert Losses().names == ()
+
+
+def test_a_hint_that_is_left_out_is_named_and_is_not_grave():
+    losses = Losses()
+    losses.drop("cache")
+    losses.drop("top_k")
+
+    assert (losses.names, losses.grave) == (("cache", "top_k"), ("top_k",))

@@ -87,6 +87,29 @@ def test_names_that_are_too_long_are_cut_and_found_again():
     assert request.tools[0].name == LONG
 
 
+def test_letters_that_some_dialects_refuse_in_a_name_are_replaced_and_found_again():
+    request = Request(
+        "m", [Message("assistant", [ToolCall("c", "old.one", "{}")])],
+        tools=[Tool("fs.read"), Tool("fs:read"), Tool("a_b"), Tool("a.b")],
+    )  # fmt: skip
+
+    lowered, lowering = lower(request, has_customs=True)
+
+    names = [tool.name for tool in lowered.tools]
+    assert names[::2] == ["fs_read", "a_b"]
+    assert (names[1][:8], names[3][:4], len(set(names))) == ("fs_read_", "a_b_", 4)
+    assert lowered.messages[0].parts[0].name == "old_one"
+    assert [lift_part(ToolCall("c", name), lowering).name for name in names] == [
+        "fs.read", "fs:read", "a_b", "a.b",
+    ]  # fmt: skip
+
+
+def test_the_name_of_a_hosted_tool_is_not_ours_to_change():
+    request = Request("m", tools=[Tool("web.search", hosted="web.search")])
+
+    assert lower(request, has_customs=True)[0] is request
+
+
 def test_a_choice_is_left_where_no_name_is_cut():
     choice = ToolChoice("auto")
 

@@ -3,7 +3,7 @@ import json
 import msgspec
 import pytest
 
-from multillama.core.canonical import Message, Request, ToolCall, ToolResult
+from multillama.core.canonical import Message, Reasoning, Request, ToolCall, ToolResult
 from multillama.core.carrier import seal
 from multillama.core.translate import (
     Asking,
@@ -17,6 +17,7 @@ from multillama.core.translate import (
     translate_count,
     translate_embed,
     understand,
+    with_signatures,
 )  # fmt: skip
 from multillama.errors import GatewayError
 from tests.core.toy_dialect import read_request, toy, toy_count, toy_embed
@@ -85,6 +86,44 @@ def test_a_target_that_must_be_told_all_is_not_asked():
 
     assert (caught.value.kind, caught.value.param) == ("not_translatable", "top_k")
     assert "toy.a->toy.b" in caught.value.text
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"n": 1},
+        {"presence_penalty": 0.0},
+        {"logit_bias": {}},
+        {"store": False},
+        {"logprobs": False},
+    ],
+)
+def test_what_is_done_unasked_is_no_loss(nothing):
+    assert sent(nothing, bound=Bound("m", "prov", False)).dropped == ()
+
+
+def test_a_hint_that_cannot_be_told_is_named_and_refuses_nothing():
+    assert sent({"user": "me"}, bound=Bound("m", "prov", False)).dropped == ("user",)
+
+
+FOUND = {"kind": "foreign", "type": "search_result", "value": {}, "words": "found"}
+RESULT = {"kind": "result", "call": "c", "parts": [FOUND, {"kind": "text", "text": "so"}]}
+
+
+def test_what_another_family_does_not_understand_is_told_in_words():
+    parts = parts_of({"messages": [["user", [FOUND, {"kind": "text", "text": "ho"}]]]})
+
+    assert parts == [["text", "found"], ["text", "ho"]]
+
+
+def test_what_stands_inside_a_tools_result_is_told_in_words_too():
+    assert parts_of({"messages": [["tool", [RESULT]]]}) == [
+        ["result", "c", [["text", "found"], ["text", "so"]]]
+    ]
+
+
+def test_its_own_family_gets_a_part_as_it_came():
+    assert parts_of({"messages": [["user", [FOUND]]]}, SAME) == [["foreign", "search_result"]]
 
 
 def test_a_request_that_is_not_understood_is_the_clients_fault():
@@ -174,6 +213,15 @@ def test_a_carrier_is_opened_for_its_origin_only():
     assert (opened, elsewhere) == ([["reasoning", "hm", "inner"]], [["reasoning", "hm", None]])
 
 
+def test_a_carrier_tells_that_a_thought_was_redacted_where_the_client_has_lost_that():
+    carrier = seal("inner", origin="prov/their-m", key=b"secret", is_redacted=True)
+    request = Request("m", [Message("assistant", [Reasoning("", carrier)])])
+
+    told = with_signatures(request, toy(), toy("toy.b"), bound=BOUND, key=b"secret")
+
+    assert told.messages[0].parts == [Reasoning("", "inner", is_redacted=True)]
+
+
 def test_a_bare_signature_goes_back_to_its_own_dialect():
     assert parts_of(reasoning("theirs"), SAME) == [["reasoning", "hm", "theirs"]]
 
@@ -241,6 +289,18 @@ def test_a_count_is_asked_for_in_the_targets_words():
     )
 
     assert json.loads(body)["parts"] == [["text", "hi"]]
+
+
+def test_a_count_is_of_what_the_target_would_be_told():
+    way = CountWay(toy_count(), toy_count("toy.b", family="other"), "op")
+
+    body = translate_count(
+        json.dumps({"messages": [["user", [FOUND]]], "tools": [{"name": "a.b"}]}).encode(),
+        way, BOUND, ASKING,
+    )  # fmt: skip
+
+    assert json.loads(body)["parts"] == [["text", "found"]]
+    assert json.loads(body)["tools"] == [["a_b", False]]
 
 
 def test_a_count_that_cannot_be_written_is_told():

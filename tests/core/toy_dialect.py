@@ -8,6 +8,7 @@ from multillama.core.canonical import (
     Count as Counted,
     Embed,
     Fault,
+    Foreign,
     Message,
     Reasoning,
     Request,
@@ -15,6 +16,7 @@ from multillama.core.canonical import (
     Text,
     Tool,
     ToolCall,
+    ToolResult,
     Usage,
     Vectors,
 )  # fmt: skip
@@ -33,8 +35,15 @@ def _decode(body):
 
 
 def _part(row):
+    if row["kind"] == "foreign":
+        return Foreign(row["type"], row["value"], row.get("words"))
+    if row["kind"] == "result":
+        return ToolResult(row["call"], [_part(dict(inner)) for inner in row["parts"]])
     kinds = {"text": Text, "reasoning": Reasoning, "call": ToolCall}
     return kinds[row.pop("kind")](**row)
+
+
+_SAID = ("n", "presence_penalty", "logit_bias", "store", "logprobs", "user")
 
 
 def read_request(body):
@@ -46,7 +55,7 @@ def read_request(body):
         for role, parts in asked.get("messages", [])
     ]
     request = Request("", messages, family=asked.get("family", "toy"))
-    for field in ("top_k", "seed", "max_tokens"):
+    for field in ("top_k", "seed", "max_tokens", *_SAID):
         setattr(request, field, asked.get(field))
     request.extras = asked.get("extras", {})
     request.tools = [Tool(**row) for row in asked.get("tools", [])]
@@ -72,6 +81,10 @@ def write_request(request, goal):
 def _shown(part):
     if isinstance(part, Reasoning):
         return ["reasoning", part.text, part.signature]
+    if isinstance(part, Foreign):
+        return ["foreign", part.kind]
+    if isinstance(part, ToolResult):
+        return ["result", part.call_id, [_shown(inner) for inner in part.parts]]
     return ["text", part.text] if isinstance(part, Text) else ["call", part.name, part.arguments]
 
 

@@ -121,14 +121,16 @@ class ChatTranslator:
                 self._is_over = True
         return events
 
-    def _sealed(self, signature: str) -> str:
-        return seal(signature, origin=self._origin, key=self._asking.key)
+    def _sealed(self, signature: str, *, is_redacted: bool = False) -> str:
+        key = self._asking.key
+        return seal(signature, origin=self._origin, key=key, is_redacted=is_redacted)
 
     def _lifted(self, part: Part) -> Part:
         if isinstance(part, Reasoning):
             if part.signature is None:
                 return part
-            return msgspec.structs.replace(part, signature=self._sealed(part.signature))
+            signature = self._sealed(part.signature, is_redacted=part.is_redacted)
+            return msgspec.structs.replace(part, signature=signature)
         return part if self._lowering.is_nothing else lift_part(part, self._lowering)
 
     # --- whole -------------------------------------------------------------------------------

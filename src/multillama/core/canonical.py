@@ -167,6 +167,8 @@ class Foreign(msgspec.Struct):
     """Its type, to name it where it is dropped."""
     value: object
     """The whole part as plain JSON values."""
+    text: str | None = None
+    """What it says, for those who do not understand it, where that can be said in words."""
 
 
 Part = Text | Image | Audio | File | Reasoning | Refusal | ToolCall | ToolResult | Foreign

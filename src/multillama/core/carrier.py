@@ -13,7 +13,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 PREFIX: Final = "mlsig1-"
 _PREFIX: Final = PREFIX.encode()
@@ -26,20 +26,30 @@ _SHORT: Final = re.compile(rb'"signature"\s*:\s*"[^"]{0,%d}"' % (MIN_CLAUDE_CHAR
 _BETWEEN: Final = "\n"
 
 
-def seal(signature: str, *, origin: str, key: bytes) -> str:
+class Opened(NamedTuple):
+    """What a carrier holds."""
+
+    signature: str
+    is_redacted: bool
+    """As in `Reasoning`."""
+
+
+def seal(signature: str, *, origin: str, key: bytes, is_redacted: bool = False) -> str:
     """Returns the carrier of a signature.
 
     Args:
         signature: As the endpoint gave it.
+        is_redacted: True where it is all, and there is no text to read; some dialects cannot say it.
         origin: Whose it is: provider and model.
         key: The gateway's secret.
     """
-    content = f"{origin}{_BETWEEN}{signature}".encode()
+    mark = _BETWEEN if is_redacted else ""
+    content = f"{origin}{_BETWEEN}{mark}{signature}".encode()
     return PREFIX + urlsafe_b64encode(_seal(content, key) + content).decode()
 
 
-def unseal(text: str, *, origin: str, key: bytes) -> str | None:
-    """Returns the signature that a carrier holds for this origin; None for another origin's, and for no carrier."""
+def unseal(text: str, *, origin: str, key: bytes) -> Opened | None:
+    """Returns what a carrier holds for this origin; None for another origin's, and for no carrier."""
     if not text.startswith(PREFIX):
         return None
     try:
@@ -50,7 +60,9 @@ def unseal(text: str, *, origin: str, key: bytes) -> str | None:
     if not hmac.compare_digest(sealed[:_SEAL_BYTES], _seal(content, key)):
         return None
     whose, _, signature = content.decode().partition(_BETWEEN)
-    return signature if whose == origin else None
+    if whose != origin:
+        return None
+    return Opened(signature.removeprefix(_BETWEEN), signature.startswith(_BETWEEN))
 
 
 def key_of(api_key: bytes | None) -> bytes:

@@ -5,7 +5,7 @@ the endpoint's fault of it. Writers tell what they cannot say to `Losses`, and n
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -27,6 +27,15 @@ class Misfit(Exception):
         self.text = text
 
 
+HINTS: Final = frozenset((
+    "cache", "prompt_cache_key", "cache_key", "extras.cache_control", "cache_control", "prompt_cache_retention",
+    "prompt_cache_options", "context_management", "extras.eager_input_streaming", "extras.defer_loading",
+    "user", "metadata", "safety_identifier", "messages.reasoning",
+))  # fmt: skip
+"""Names of what can be left out of a request and the client misses nothing in the answer: what makes it cheaper,
+who asks, and what another model has thought earlier."""
+
+
 class Losses:
     """Collects what a writer cannot say, in the order found and each once."""
 
@@ -40,6 +49,11 @@ class Losses:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._names)
+
+    @property
+    def grave(self) -> tuple[str, ...]:
+        """Those that are no hints."""
+        return tuple(name for name in self._names if name not in HINTS)
 
 
 class Goal(msgspec.Struct):

@@ -1,9 +1,10 @@
-"""Says in a poorer dialect what only a richer one has: custom tools as functions, names that are too long.
+"""Says in a poorer dialect what only a richer one has: custom tools as functions, names too long or of other letters.
 
 Both ways: the request is lowered for a target, and what the model answers is lifted again for the client. Nothing here
 changes what it is given.
 """
 
+import re
 from hashlib import sha256
 from typing import Final
 
@@ -16,6 +17,8 @@ INPUT: Final = "input"
 """The one argument of a function that stands for a custom tool."""
 MAX_NAME: Final = 64
 _KEPT: Final = 55
+_FORBIDDEN: Final = re.compile(r"[^a-zA-Z0-9_-]")
+"""What OpenAI and Anthropic refuse in the name of a tool."""
 _PARSE: Final = msgspec.json.Decoder().decode
 
 
@@ -39,11 +42,7 @@ def lower(request: Request, *, has_customs: bool) -> tuple[Request, Lowering]:
         request: What the client asked.
         has_customs: True if the target knows custom tools.
     """
-    short = {
-        tool.name: _short(tool.name)
-        for tool in request.tools
-        if tool.hosted is None and len(tool.name) > MAX_NAME
-    }
+    short = _low_names(request)
     customs = frozenset() if has_customs else frozenset(_customs(request))
     if not (short or customs):
         return request, Lowering()
@@ -76,8 +75,34 @@ def _customs(request: Request) -> set[str]:
     return names
 
 
-def _short(name: str) -> str:
-    return f"{name[:_KEPT]}_{sha256(name.encode()).hexdigest()[:8]}"
+def _low_names(request: Request) -> dict[str, str]:
+    """Returns the names that some dialects refuse, of tools and of earlier calls, to those that all take."""
+    names = dict.fromkeys(tool.name for tool in request.tools if tool.hosted is None)
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                names[part.name] = None
+    if not any(_is_high(name) for name in names):
+        return {}
+    low: dict[str, str] = {}
+    taken = set(names)
+    for name in names:
+        if _is_high(name):
+            low[name] = _low(name, taken)
+            taken.add(low[name])
+    return low
+
+
+def _is_high(name: str) -> bool:
+    return len(name) > MAX_NAME or _FORBIDDEN.search(name) is not None
+
+
+def _low(name: str, taken: set[str]) -> str:
+    """Returns the name in the letters that are allowed; with a hash where it is too long, or another's."""
+    low = _FORBIDDEN.sub("_", name)
+    if len(low) <= MAX_NAME and low not in taken:
+        return low
+    return f"{low[:_KEPT]}_{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _lower_tool(tool: Tool, short: dict[str, str], customs: frozenset[str]) -> Tool:

@@ -4,13 +4,25 @@ Two dialects meet here and know nothing of each other: what one has read, the ot
 be told is named, never left out in silence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import msgspec
 
-from multillama.core.canonical import Embed, Reasoning, Request, ToolCall, ToolResult
-from multillama.core.carrier import CLAUDES, PREFIX, is_claudes, unseal
+from multillama.core.canonical import (
+    Embed,
+    Foreign,
+    Format,
+    Part,
+    Reasoning,
+    Request,
+    Text,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)  # fmt: skip
+from multillama.core.carrier import CLAUDES, PREFIX, Opened, is_claudes, unseal
 from multillama.core.codec import Codec, CountCodec, EmbedCodec, Goal, Losses, Misfit
 from multillama.core.lowering import Lowering, lower
 from multillama.errors import GatewayError
@@ -24,6 +36,12 @@ _ALWAYS: Final = frozenset((
 ))  # fmt: skip
 """Fields that every dialect can say, or whose writer tells by itself that it cannot."""
 _DEFAULT: Final = Request("")
+_SAYS_NOTHING: Final[Mapping[str, object]] = MappingProxyType({
+    "n": 1, "presence_penalty": 0, "frequency_penalty": 0, "repeat_penalty": 1, "min_p": 0, "logprobs": False,
+    "top_logprobs": 0, "logit_bias": {}, "metadata": {}, "store": False, "suffix": "", "parallel_tools": True,
+    "modalities": ["text"], "format": Format("text"), "tool_choice": ToolChoice("auto"), "service_tier": "auto",
+})  # fmt: skip
+"""Field of `Request` to the value that asks for what is done unasked: leaving it out loses nothing."""
 
 Read = TypeVar("Read")
 
@@ -169,6 +187,8 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
     losses = Losses()
     told, lowering = lower(request, has_customs=bound.provider in CUSTOM_TOOLS)
     told = with_signatures(told, source, target, bound=bound, key=asking.key)
+    if told.family != target.family:
+        told = in_plain_words(told)
     goal = Goal(bound.model, bound.provider, target.family, asking.stream, losses)
     if target.must_stream is not None and target.must_stream(told, goal):
         goal.stream = True
@@ -183,8 +203,8 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
         written = target.write_request(told, goal)
     except Misfit as misfit:
         raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
-    if losses.names and not bound.may_drop:
-        raise _refused(losses.names, way.name)
+    if losses.grave and not bound.may_drop:
+        raise _refused(losses.grave, way.name)
     return Translated(written, request, lowering, losses.names, goal.stream)
 
 
@@ -204,7 +224,7 @@ def unsaid(request: Request, says: frozenset[str]) -> list[str]:
         for field in Request.__struct_fields__
         if field not in says
         and field not in _ALWAYS
-        and getattr(request, field) != getattr(_DEFAULT, field)
+        and getattr(request, field) not in (getattr(_DEFAULT, field), _SAYS_NOTHING.get(field))
     ]
 
 
@@ -217,6 +237,29 @@ def name_results(request: Request) -> None:
                 names[part.id] = part.name
             elif isinstance(part, ToolResult) and part.name is None:
                 part.name = names.get(part.call_id)
+
+
+def in_plain_words(request: Request) -> Request:
+    """Returns the request with the text of those parts that another family does not understand, where they have one."""
+    if not any(_has_words(part) for message in request.messages for part in message.parts):
+        return request
+    messages = [
+        msgspec.structs.replace(message, parts=[_plain(part) for part in message.parts])
+        for message in request.messages
+    ]
+    return msgspec.structs.replace(request, messages=messages)
+
+
+def _has_words(part: Part) -> bool:
+    if isinstance(part, ToolResult):
+        return any(_has_words(inner) for inner in part.parts)
+    return isinstance(part, Foreign) and part.text is not None
+
+
+def _plain(part: Part) -> Part:
+    if isinstance(part, ToolResult):
+        return msgspec.structs.replace(part, parts=[_plain(inner) for inner in part.parts])
+    return Text(part.text) if isinstance(part, Foreign) and part.text is not None else part
 
 
 def with_signatures(
@@ -246,11 +289,18 @@ def with_signatures(
                     opened = unseal(signature, origin=bound.origin, key=key)
                     if opened is None and not part.text:
                         continue
-                    redacted = part.is_redacted and opened is not None
-                    part = msgspec.structs.replace(part, signature=opened, is_redacted=redacted)
+                    part = _reopened(part, opened)
             parts.append(part)
         messages.append(msgspec.structs.replace(message, parts=parts))
     return msgspec.structs.replace(request, messages=messages)
+
+
+def _reopened(part: Reasoning, opened: Opened | None) -> Reasoning:
+    """Returns a part with its signature as it was made; a client may have lost that there was nothing to read."""
+    if opened is None:
+        return msgspec.structs.replace(part, signature=None, is_redacted=False)
+    is_redacted = opened.is_redacted or part.is_redacted
+    return msgspec.structs.replace(part, signature=opened.signature, is_redacted=is_redacted)
 
 
 def translate_embed(
@@ -279,8 +329,8 @@ def translate_embed(
         written = way.target.write_request(embed, goal)
     except Misfit as misfit:
         raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
-    if losses.names and not bound.may_drop:
-        raise _refused(losses.names, way.name)
+    if losses.grave and not bound.may_drop:
+        raise _refused(losses.grave, way.name)
     return written, embed, losses.names
 
 
@@ -293,8 +343,11 @@ def translate_count(body: bytes, way: CountWay, bound: Bound, asking: Asking) ->
     request = understand(way.source.read_request, body)
     request.model = asking.model
     name_results(request)
+    told, _ = lower(request, has_customs=bound.provider in CUSTOM_TOOLS)
+    if told.family != way.target.family:
+        told = in_plain_words(told)
     goal = Goal(bound.model, bound.provider, way.target.family, False, Losses())
     try:
-        return way.target.write_request(request, goal)
+        return way.target.write_request(told, goal)
     except Misfit as misfit:
         raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit

@@ -96,7 +96,15 @@ SEARCH = {"type": "search_result", "source": "s", "title": "t", "content": []}
             DOCUMENT | {"source": {"type": "content", "content": [1]}},
             Foreign("document", DOCUMENT | {"source": {"type": "content", "content": [1]}}),
         ),
-        (SEARCH, Foreign("search_result", SEARCH)),
+        (SEARCH, Foreign("search_result", SEARCH, "t\ns")),
+        (
+            {"type": "search_result", "content": [{"type": "text", "text": "found"}]},
+            Foreign(
+                "search_result",
+                {"type": "search_result", "content": [{"type": "text", "text": "found"}]},
+                "found",
+            ),
+        ),
     ],
 )
 def test_a_block_is_read_as(block, part):

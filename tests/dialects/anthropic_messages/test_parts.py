@@ -90,7 +90,7 @@ def test_a_part_of_another_dialect_is_written_without_loss(part, block):
 @pytest.mark.parametrize(
     ("part", "loss"),
     [
-        (Reasoning("hm"), "reasoning"),
+        (Reasoning("hm"), "messages.reasoning"),
         (Audio(Source(data="aa", media_type="audio/wav")), "audio"),
         (Image(Source(file_id="f")), "image.file_id"),
         (Image(Source()), "image"),

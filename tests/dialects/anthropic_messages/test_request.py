@@ -185,6 +185,13 @@ def test_what_cannot_be_said_is_told(fields, losses):
     assert written(request(**fields), goal("claude-sonnet-4-5"))[1] == losses
 
 
+def test_a_plain_prompt_is_what_the_user_says():
+    body, losses = written(Request("m", prompt="Once"), goal("claude-sonnet-4-5"))
+
+    assert body["messages"] == [{"role": "user", "content": "Once"}]
+    assert losses == ("prompt",)
+
+
 def test_a_temperature_is_at_most_one():
     body, _ = written(request(temperature=1.5), goal("claude-sonnet-4-5"))
 

@@ -21,6 +21,10 @@ def request(*tools, **members):
         (Tool("f", is_strict=False), {"name": "f", "input_schema": EMPTY}),
         (Tool("f", cache="1h"), {"name": "f", "input_schema": EMPTY, "cache_control": {"type": "ephemeral",
         "ttl": "1h"}}),
+        (
+            Tool("x", hosted="web_search_preview"),
+            {"type": "web_search_20250305", "name": "web_search"},
+        ),
         (Tool("x", hosted="web_search"), {"type": "web_search_20250305", "name": "web_search"}),
     ],
 )  # fmt: skip

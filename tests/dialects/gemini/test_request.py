@@ -195,9 +195,10 @@ def test_the_user_speaks_first():
 
 
 def test_a_plain_prompt_is_what_the_user_says():
-    body, _ = of_others(prompt="Once")
+    body, losses = of_others(prompt="Once")
 
     assert body == {"contents": [content("user", "Once")]}
+    assert losses == ("prompt",)
 
 
 def test_names_of_speakers_are_lost():

@@ -53,7 +53,7 @@ def test_what_has_a_place_is_sorted_into_it():
         (File(Source("A", media_type="text/plain")), "file"),
         (File(Source("/w==", media_type="text/plain")), "file"),
         (File(Source(url="https://example.com")), "file.url"),
-        (Reasoning("", "sealed", is_redacted=True), "reasoning"),
+        (Reasoning("", "sealed", is_redacted=True), "messages.reasoning"),
         (Foreign("server_tool_use", {}), "foreign:server_tool_use"),
         (ToolCall("c", "f"), "tool_calls"),
         (ToolResult("c"), "tool_result"),

@@ -90,7 +90,7 @@ def test_a_conversation_becomes_plain_text_and_its_roles_a_loss():
 
     assert written(request) == (
         {"system": "s", "prompt": "a\n\nb\n\nd", "images": [PNG]},
-        ("tool_calls", "tool_result", "extras.x", "messages.role", "reasoning"),
+        ("tool_calls", "tool_result", "extras.x", "messages.role", "messages.reasoning"),
     )
 
 

@@ -61,6 +61,18 @@ def parts_of(*deltas: dict) -> list[object]:
     return joiner.answer.choices[0].parts
 
 
+def test_a_thought_that_is_told_again_to_sign_it_is_thought_once():
+    detail = {"type": "reasoning.text", "text": "hm", "signature": "s"}
+
+    events = read(
+        chunk({"reasoning_content": "h"}), chunk({"reasoning_content": "m"}), chunk({"reasoning_details": [detail]})
+    )  # fmt: skip
+
+    assert [event for event in events if isinstance(event, Delta | Sign)] == [
+        Delta(0, "h"), Delta(0, "m"), Sign(0, "s"),
+    ]  # fmt: skip
+
+
 def test_text_has_a_beginning_and_an_end():
     events = read(
         chunk({"role": "assistant", "content": ""}),

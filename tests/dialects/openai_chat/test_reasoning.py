@@ -97,7 +97,7 @@ def test_earlier_reasoning_without_a_text_is_lost_where_signatures_are_not_taken
 
     write_earlier([Reasoning("", "enc", is_redacted=True)], message, form, losses)
 
-    assert (message, losses.names) == ({}, ("reasoning",))
+    assert (message, losses.names) == ({}, ("messages.reasoning",))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_earlier_reasoning_without_a_text_is_lost_where_signatures_are_not_taken
     [
         ("content", {"reasoning_content": "hm"}, ()),
         ("plain", {"reasoning": "hm"}, ()),
-        ("signatures", {}, ("reasoning",)),
-        ("", {}, ("reasoning",)),
+        ("signatures", {}, ("messages.reasoning",)),
+        ("", {}, ("messages.reasoning",)),
         (
             "details",
             {

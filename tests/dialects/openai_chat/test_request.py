@@ -223,6 +223,6 @@ def test_extras_are_added_to_what_we_say_ourselves():
 
 
 def test_a_plain_prompt_is_what_the_user_says():
-    body = write(Request("m", prompt="Once"))
+    body = write(Request("m", prompt="Once"), losses=("prompt",))
 
     assert body["messages"] == [{"role": "user", "content": "Once"}]

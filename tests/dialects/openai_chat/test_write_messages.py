@@ -90,7 +90,7 @@ def test_a_document_of_text_is_text():
         (File(Source(url="https://a")), "file.url"),
         (File(Source(file_id="f")), "file.file_id"),
         (Foreign("container_upload", {}), "foreign:container_upload"),
-        (Reasoning("hm"), "reasoning"),
+        (Reasoning("hm"), "messages.reasoning"),
         (ToolCall("c", "f"), "tool_calls"),
         (Text("a", extras={"citations": [1]}), "citations"),
         (Text("a", extras={"odd": 1}), "extras.odd"),
@@ -188,8 +188,8 @@ def test_an_answer_of_the_model_is_written():
             },
             (),
         ),
-        ("openai", {}, ("reasoning",)),
-        ("gemini", {}, ("reasoning",)),
+        ("openai", {}, ("messages.reasoning",)),
+        ("gemini", {}, ("messages.reasoning",)),
     ],
 )
 def test_earlier_reasoning_is_written_where_it_is_wanted(provider, members, losses):

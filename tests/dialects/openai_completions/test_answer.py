@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from openai.types import Completion
 
-from multillama.core.canonical import Answer, Choice, Logprob, Request, Stop, Text, ToolCall, Usage
+from multillama.core.canonical import (
+    Answer,
+    Choice,
+    Logprob,
+    Refusal,
+    Request,
+    Stop,
+    Text,
+    ToolCall,
+    Usage,
+)
 from multillama.core.codec import Goal, Losses, Misfit
 from multillama.dialects.openai_completions.answer import read_answer, write_answer
 from multillama.dialects.openai_completions.request import read_request, write_request
@@ -47,11 +57,17 @@ def test_an_answer_of_another_family_has_all_that_the_sdk_demands():
     parts = [Text("a", logprobs=[Logprob("a", -1)]), ToolCall("c", "f")]
     answer = Answer(choices=[Choice(parts, Stop.CALLS), Choice([Text("b")])], family="anthropic")
 
-    body = written(answer, ("toolcall",))
+    body = written(answer, ("tool_calls",))
 
     assert body["id"] == "cmpl-0a1b"
     assert body["choices"][0]["logprobs"]["text_offset"] == [0]
     assert [row["finish_reason"] for row in body["choices"]] == ["stop", "stop"]
+
+
+def test_the_words_of_a_refusal_are_text():
+    body = written(Answer(choices=[Choice([Refusal("No.")], Stop.REFUSED)], family="openai"))
+
+    assert body["choices"][0]["text"] == "No."
 
 
 def test_words_and_stop_texts_come_back():

@@ -4,7 +4,16 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from multillama.core.canonical import Image, Message, Request, Source, Text
+from multillama.core.canonical import (
+    Image,
+    Message,
+    Reasoning,
+    Refusal,
+    Request,
+    Source,
+    Text,
+    ToolCall,
+)
 from multillama.core.codec import Goal, Losses, Misfit
 from multillama.dialects.openai_completions.request import NAMES, SAYS, read_request, write_request
 
@@ -79,9 +88,12 @@ def test_a_conversation_becomes_plain_text():
         Message("user", [Text("b"), Image(Source(url="https://a"))]),
     ]
 
-    body = write(Request("m", messages), losses=("messages.role", "image"))
+    messages.append(Message("assistant", [Refusal("No."), Reasoning("hm"), ToolCall("c", "f")]))
 
-    assert body == {"model": "up", "prompt": "a\n\nb"}
+    losses = ("messages.role", "image", "messages.reasoning", "tool_calls")
+    body = write(Request("m", messages), losses=losses)
+
+    assert body == {"model": "up", "prompt": "a\n\nb\n\nNo."}
 
 
 def test_members_of_another_dialect_of_the_family_are_lost():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from openai.types import Completion
 
-from multillama.core.canonical import Fault, Logprob, Request, Stop, Text, ToolCall, Usage
+from multillama.core.canonical import Fault, Logprob, Refusal, Request, Stop, Text, ToolCall, Usage
 from multillama.core.codec import Misfit
 from multillama.core.deltas import (
     Broken,
@@ -161,10 +161,16 @@ def test_usage_is_hidden_from_who_did_not_ask():
 def test_what_is_no_text_is_lost_by_name():
     chunks = written(
         Open(0, ToolCall("c", "f")), Delta(0, "{}"), Close(0), Finish(Stop.CALLS),
-        losses=("toolcall",), family="anthropic", dialect="",
+        losses=("tool_calls",), family="anthropic", dialect="",
     )  # fmt: skip
 
     assert [told["choices"][0]["finish_reason"] for told in chunks] == ["stop"]
+
+
+def test_the_words_of_a_refusal_are_text():
+    chunks = written(Open(0, Refusal("")), Delta(0, "No."), Close(0), Finish(Stop.REFUSED))
+
+    assert [told["choices"][0]["text"] for told in chunks] == ["No.", ""]
 
 
 def test_what_the_endpoint_said_of_itself_is_kept():

@@ -172,6 +172,14 @@ def _plain_text(content: Any, path: str) -> str | None:
     return "\n".join(texts)
 
 
+def _read_found(block: Object, path: str) -> Part:
+    """Reads a search result: its own family gets it as it came, others its words."""
+    names = ("title", "source")
+    texts = [text for name in names if isinstance(text := block.get(name), str) and text]
+    text = _plain_text(block.get("content"), f"{path}.content")
+    return Foreign("search_result", block, "\n".join([*texts, text or ""]).strip())
+
+
 _READERS: Final = MappingProxyType[str, Callable[[Object, str], Part]](
     {
         "text": _read_text,
@@ -181,5 +189,6 @@ _READERS: Final = MappingProxyType[str, Callable[[Object, str], Part]](
         "tool_result": _read_result,
         "image": _read_image,
         "document": _read_document,
+        "search_result": _read_found,
     }
 )

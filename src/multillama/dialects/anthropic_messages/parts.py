@@ -92,7 +92,7 @@ def _write_refusal(part: Refusal, aim: Aim) -> Block | None:
 def _write_reasoning(part: Reasoning, aim: Aim) -> Block | None:
     if part.signature is None and (aim.needs_signatures or not part.text):
         if part.text:
-            aim.drop("reasoning")
+            aim.drop("messages.reasoning")
         return None
     extras = part.extras if aim.is_own else {}
     if part.is_redacted:

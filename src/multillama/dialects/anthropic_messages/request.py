@@ -12,6 +12,7 @@ from multillama.core.canonical import (
     Message,
     Part,
     Request,
+    Text,
     Thinking,
     Tool,
     ToolChoice,
@@ -208,6 +209,7 @@ def write_count_request(request: Request, goal: Goal) -> bytes:
 
 def _write(request: Request, goal: Goal) -> dict[str, Any]:
     aim = Aim.of(request, goal)
+    request = _as_message(request, aim)
     extras = dict(request.extras) if aim.is_own else {}
     body: dict[str, Any] = {"model": goal.model, "max_tokens": _max_tokens(request, aim)}
     if goal.stream:
@@ -230,6 +232,16 @@ def _write(request: Request, goal: Goal) -> dict[str, Any]:
     body["service_tier"] = _write_tier(request, aim)
     said_members = {n: value for n, value in body.items() if value or n in _EVEN_EMPTY}
     return {name: v for name, v in said_members.items() if v is not None} | extras
+
+
+def _as_message(request: Request, aim: Aim) -> Request:
+    """Returns a request without a plain prompt: it becomes what a user says, inside of the model's template."""
+    if request.prompt is None:
+        return request
+    aim.drop("prompt")
+    return msgspec.structs.replace(
+        request, messages=[*request.messages, Message("user", [Text(request.prompt)])]
+    )
 
 
 _EVEN_EMPTY: Final = frozenset({"messages", "max_tokens", "temperature", "top_p", "top_k"})

@@ -59,7 +59,7 @@ def _write_strict(row: dict[str, Any], aim: Aim) -> None:
 def _write_hosted(tool: Tool, aim: Aim) -> dict[str, Any] | None:
     if aim.is_own:
         return {"name": tool.name} if tool.name else {}
-    if tool.hosted == _SEARCH["name"] and aim.claude is not None:
+    if aim.claude is not None and (tool.hosted or "").startswith(_SEARCH["name"]):
         return dict(_SEARCH)
     aim.drop(f"tools.{tool.hosted}")
     return None

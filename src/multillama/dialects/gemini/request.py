@@ -221,6 +221,7 @@ def _write_messages(
         if same:
             content.update(message.extras)
     if request.prompt is not None:
+        goal.losses.drop("prompt")  # it becomes what a user says, inside of the model's template
         _content(contents, _USER)["parts"].append({"text": request.prompt})
     return _begin(system, contents)
 

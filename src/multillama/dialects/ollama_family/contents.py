@@ -68,7 +68,7 @@ class Contents:
         if part.text:
             self.thoughts.append(part.text)
         elif part.is_redacted:
-            self._losses.drop("reasoning")
+            self._losses.drop("messages.reasoning")
 
     def _show(self, part: Image | Audio) -> None:
         """Takes an image's bytes, or a sound's: models that hear look for it in the same place."""

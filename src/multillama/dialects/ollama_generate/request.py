@@ -95,4 +95,4 @@ def _write_messages(request: Request, goal: Goal, body: Object) -> None:
     if images:
         body["images"] = images
     if system.thoughts or contents.thoughts:
-        goal.losses.drop("reasoning")
+        goal.losses.drop("messages.reasoning")

@@ -48,13 +48,15 @@ _DELTA_TOLD: Final = REASONING | {
 class _Choice:
     """What is known of one choice."""
 
-    __slots__ = ("calls", "extras", "has_refusal", "index", "is_over", "message")
+    __slots__ = ("calls", "extras", "has_refusal", "index", "is_over", "message", "thoughts")
 
     def __init__(self, index: int, parts: Parts, seed: str) -> None:
         self.index = index
         self.calls = Calls(parts, index, f"{seed}:{index}")
         self.extras: Extras = {}
         self.message: Extras = {}
+        self.thoughts: list[str] = []
+        """What was told as plain reasoning, since the last signature."""
         self.has_refusal = False
         self.is_over = False
 
@@ -212,20 +214,24 @@ class ChunkReader:
             if blocks and isinstance(blocks, list):
                 found = [part for block in blocks if (part := read_block(block)) is not None]
                 for part in found:
-                    self._reason(part, choice.index)
+                    self._reason(part, choice)
                 if found:
                     return
         text = delta.get("reasoning_content") or delta.get("reasoning")
         if isinstance(text, str) and text:
             self._parts.say("reasoning", text, choice=choice.index)
+            choice.thoughts.append(text)
 
-    def _reason(self, part: Reasoning, index: int) -> None:
+    def _reason(self, part: Reasoning, choice: _Choice) -> None:
+        index = choice.index
         if part.is_redacted:
             self._parts.whole(part, index)
             return
-        if part.text:
+        is_told = part.signature is not None and part.text == "".join(choice.thoughts)
+        if part.text and not is_told:  # some tell it again, to sign it
             self._parts.say("reasoning", part.text, choice=index)
         if part.signature is not None:
+            choice.thoughts.clear()
             self._parts.sign(part.signature, choice=index)
             self._parts.hush(index)  # a signature is the end of what it signs
 
@@ -236,7 +242,7 @@ class ChunkReader:
             if isinstance(part, Text):
                 self._parts.say("text", part.text, choice=choice.index)
             elif isinstance(part, Reasoning):
-                self._reason(part, choice.index)
+                self._reason(part, choice)
             elif part is not None:
                 self._parts.whole(part, choice.index)
 

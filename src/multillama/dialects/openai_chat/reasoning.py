@@ -139,7 +139,7 @@ def write_earlier(parts: list[Reasoning], message: Object, form: str, losses: Lo
         parts: The reasoning.
         message: Gets it.
         form: `Habits.reasoning`.
-        losses: Gets `reasoning` where it is left out.
+        losses: Gets `messages.reasoning` where it is left out.
     """
     text = "".join(part.text for part in parts)
     if form == "content" and text:
@@ -149,4 +149,4 @@ def write_earlier(parts: list[Reasoning], message: Object, form: str, losses: Lo
     elif form == "details":
         message["reasoning_details"] = [detail(part, index) for index, part in enumerate(parts)]
     else:
-        losses.drop("reasoning")
+        losses.drop("messages.reasoning")

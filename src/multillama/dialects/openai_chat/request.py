@@ -127,6 +127,7 @@ def write_request(request: Request, goal: Goal) -> bytes:
     habits = habits_of(goal.provider)
     messages = write_messages(request, goal, habits)
     if request.prompt is not None:
+        goal.losses.drop("prompt")  # it becomes what a user says, inside of the model's template
         messages.append({"role": "user", "content": request.prompt})
     body: Object = {"model": goal.model, "messages": messages}
     _write_options(request, goal, habits, body)

@@ -122,7 +122,7 @@ class _Messages:
         elif isinstance(part, Refusal):
             row = {"type": "text", "text": part.text}
         else:
-            self._losses.drop("reasoning" if isinstance(part, Reasoning) else "tool_calls")
+            self._losses.drop("messages.reasoning" if isinstance(part, Reasoning) else "tool_calls")
         if row is not None and isinstance(part, Text | Image | File) and part.cache is not None:
             self._mark(part.cache, row)
         return row

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from multillama.core.canonical import Answer, Choice, Extras, Part, Stop, Text
+from multillama.core.canonical import Answer, Choice, Extras, Part, Refusal, Stop, Text, ToolCall
 from multillama.core.codec import Losses, Misfit, Reply
 from multillama.core.shape import Object, decode_object
 from multillama.dialects.openai_completions.logprobs import read_logprobs, write_logprobs
@@ -102,9 +102,9 @@ def write_answer(answer: Answer, reply: Reply) -> bytes:
 
 def _write_choice(choice: Choice, at: int, reply: Reply, *, is_ours: bool) -> Object:
     extras = choice.extras if is_ours else {}
-    texts = [part for part in choice.parts if isinstance(part, Text)]
+    texts = [part for part in choice.parts if isinstance(part, Text | Refusal)]
     drop_others(choice.parts, reply.losses)
-    tokens = [token for text in texts for token in text.logprobs]
+    tokens = [token for text in texts if isinstance(text, Text) for token in text.logprobs]
     row: Object = {
         "index": at,
         "text": "".join([text.text for text in texts]),
@@ -126,5 +126,5 @@ def write_word(stop: Stop, extras: Extras) -> str:
 def drop_others(parts: list[Part], losses: Losses) -> None:
     """Tells which parts of an answer are no text, and left out."""
     for part in parts:
-        if not isinstance(part, Text):
-            losses.drop(type(part).__name__.lower())
+        if not isinstance(part, Text | Refusal):
+            losses.drop("tool_calls" if isinstance(part, ToolCall) else type(part).__name__.lower())

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from multillama.core.canonical import Request, Text
+from multillama.core.canonical import Reasoning, Refusal, Request, Text, ToolCall, ToolResult
 from multillama.core.codec import Goal, Misfit
 from multillama.core.shape import Members, Object, decode_object
 from multillama.dialects.openai_completions.answer import DIALECT
@@ -117,13 +117,18 @@ def _write_extras(request: Request, goal: Goal, body: Object) -> None:
             body[name] = extra
 
 
+_NAMES: Final[Mapping[type, str]] = MappingProxyType(
+    {Reasoning: "messages.reasoning", ToolCall: "tool_calls", ToolResult: "tool_result"}
+)
+
+
 def _told_plainly(request: Request, goal: Goal) -> str:
     goal.losses.drop("messages.role")
     texts = []
     for message in request.messages:
         for part in message.parts:
-            if isinstance(part, Text):
+            if isinstance(part, Text | Refusal):
                 texts.append(part.text)
             else:
-                goal.losses.drop(type(part).__name__.lower())
+                goal.losses.drop(_NAMES.get(type(part)) or type(part).__name__.lower())
     return "\n\n".join(texts)

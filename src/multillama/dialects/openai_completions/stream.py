@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from multillama.core.canonical import Extras, Stop, Text, Usage
+from multillama.core.canonical import Extras, Refusal, Stop, Text, Usage
 from multillama.core.codec import Misfit, Reply
 from multillama.core.deltas import Broken, Count, Delta, End, Event, Finish, Open, Start
 from multillama.core.join import add_usage
@@ -171,7 +171,7 @@ class CompletionWriter:
         if isinstance(event, Delta):
             return self._say(event)
         if isinstance(event, Open):
-            if isinstance(event.what, Text):
+            if isinstance(event.what, Text | Refusal):
                 self._texts[event.part] = event.choice
                 return self._say(Delta(event.part, event.what.text))
             drop_others([event.what], self._reply.losses)

@@ -154,7 +154,7 @@ def _write_hosted(tool: Tool, kind: str, terms: Terms) -> Object | None:
             row[name] = value
         elif name == "allowed_domains":
             row["filters"] = {name: value}
-        elif name != "name":
+        elif name not in ("name", "type"):
             terms.losses.drop(f"tool.{name}")
     return row
 
