@@ -4,7 +4,16 @@ from typing import Any
 import pytest
 
 from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, Partial
-from multillama.core.resume import HOWS, MAX_RESUMES, Form, How, find_how, why_not
+from multillama.core.resume import (
+    CLAUDE_WITH_PREFILL,
+    HOWS,
+    MAX_RESUMES,
+    Form,
+    How,
+    find_how,
+    find_translated_how,
+    why_not,
+)
 from multillama.providers.catalog import BY_NAME
 
 ASKED = {
@@ -162,3 +171,30 @@ def test_claude_does_not_think_after_a_prefill() -> None:
 
     assert "thinking" in (why(MESSAGES, "anthropic", model, thinking={"type": "enabled"}) or "")
     assert why(MESSAGES, "anthropic", model, thinking={"type": "disabled"}) is None
+
+
+def test_only_a_last_assistant_message_comes_through_a_translation():
+    how = find_translated_how("anthropic", CHAT, into=MESSAGES)
+    partial = Partial(dialect=CHAT, text="one")
+
+    assert how == How(Form.PREFILL, models=CLAUDE_WITH_PREFILL)
+    assert why_not(partial, b"{}", how, model="claude-sonnet-4-5") is None
+    assert why_not(partial, b"{}", how, model="claude-opus-4-7") is not None
+
+
+@pytest.mark.parametrize(
+    ("provider", "dialect", "into"),
+    [
+        ("vllm", MESSAGES, CHAT),
+        ("llama.cpp", COMPLETIONS, MESSAGES),
+        ("ollama", CHAT, "ollama.chat"),
+        ("llama.cpp", MESSAGES, COMPLETIONS),
+    ],
+)
+def test_what_may_begin_anew_behind_a_translation_does_not_go_on(provider, dialect, into):
+    assert find_translated_how(provider, dialect, into=into) is None
+
+
+def test_reasoning_does_not_come_through_a_translation():
+    assert HOWS["llama.cpp", MESSAGES].takes_reasoning
+    assert find_translated_how("llama.cpp", CHAT, into=MESSAGES) == How(Form.PREFILL)

@@ -4,6 +4,7 @@ Two servers with the same model stand behind the plain command line. At temperat
 nothing interrupted. What is asked and why llama.cpp's cache is off: `test_resume_core.py`.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -219,6 +220,27 @@ def test_the_end_of_the_last_server_is_an_error_in_the_stream(
 
     with pytest.raises(raised, match="could not be continued"):
         DIALECTS[dialect](Asked(plain.url, 5, kill_all))
+
+
+@pytest.mark.parametrize("translated", [0, 1])
+def test_an_endpoint_of_another_dialect_breaks_off_or_goes_on(
+    machines: Machines, log: Path, tmp_path: Path, translated: int
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"name": f"e{place}", "url": machine.chat} for place, machine in enumerate(machines.all)
+    ]
+    rows[translated]["dialects"] = ["anthropic.messages"]
+    file = tmp_path / "multillama.yaml"
+    file.write_text(json.dumps({"endpoints": rows, "routing": {"strategy": "ordered"}}))
+
+    with running("--config", str(file), log=log) as gateway:
+        whole = chat(Asked(gateway.url))
+        heard = chat(Asked(gateway.url, 7, lambda _name: machines.all[0].kill()))
+
+    assert (heard.text, heard.finish, heard.ids) == (whole.text, whole.finish, 1)
+    exchange = gateway.exchanges()[-1]
+    assert (exchange["outcome"], exchange["attempts"]) == ("ok", 2)
+    assert exchange["tried"] == ["e0: endpoint_truncated"]
 
 
 def test_half_a_tool_call_ends_in_an_error(machines: Machines, log: Path) -> None:

@@ -80,6 +80,8 @@ not try. text-generation-webui says the prefill again (`continue_`), which canno
 
 TRUSTED: Final = How(Form.PREFILL)
 """Where the operator says that a last assistant message is gone on with."""
+_TURNS: Final = frozenset((CHAT, MESSAGES))
+"""Dialects whose requests are messages."""
 _BEGIN_ANEW: Final = frozenset((
     ("openai", CHAT), ("azure", CHAT), ("github", CHAT), ("copilot", CHAT), ("text-generation-webui", CHAT),
     # the prompt becomes a user's message in the model's template
@@ -100,6 +102,24 @@ def find_how(provider: str, dialect: str, *, is_trusted: bool = False) -> How | 
     if how is not None or not is_trusted or (provider, dialect) in _BEGIN_ANEW:
         return how
     return How(Form.PROMPT) if dialect == COMPLETIONS else TRUSTED
+
+
+def find_translated_how(provider: str, dialect: str, *, into: str) -> How | None:
+    """Returns how an endpoint continues an answer that is asked of it in another dialect, None where it does not.
+
+    A last assistant message is all that comes through a translation: a prompt would become a user's message, and no
+    other dialect has a word for `continue_final_message`. An operator's word is not enough here: for some models the
+    translation leaves a prefill out, and they would begin anew.
+
+    Args:
+        provider: Name of its row in the catalogue.
+        dialect: Of the answer.
+        into: What the endpoint is asked in.
+    """
+    how = HOWS.get((provider, into))
+    if how is None or how.form is not Form.PREFILL or dialect not in _TURNS:
+        return None
+    return how._replace(takes_reasoning=False)
 
 
 def why_not(

@@ -6,14 +6,27 @@ HOT: once per attempt.
 from typing import TYPE_CHECKING
 
 from multillama.core.carrier import holds_foreign
-from multillama.core.operations import Body
-from multillama.core.snapshot import Target
+from multillama.core.operations import Body, Operation
+from multillama.core.snapshot import Endpoint, Target
+from multillama.core.translate import AnyWay
 from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.outgoing import opening_lines
 from multillama.wire.peek import replace_member
 
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
+
+
+def way_to(endpoint: Endpoint, operation: Operation, body: bytes) -> AnyWay | None:
+    """Returns how a request is translated for an endpoint, None where it goes as it is."""
+    way = endpoint.ways.get(operation.name)
+    if (
+        way is None
+        and operation.name in endpoint.cleaning
+        and holds_foreign(body, endpoint.provider)
+    ):
+        return endpoint.cleaning[operation.name]
+    return way
 
 
 def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
@@ -23,13 +36,7 @@ def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) 
         GatewayError: It cannot be translated.
     """
     operation, endpoint = exchange.operation, target.endpoint
-    way = endpoint.ways.get(operation.name)
-    if (
-        way is None
-        and operation.name in endpoint.cleaning
-        and holds_foreign(body, endpoint.provider)
-    ):
-        way = endpoint.cleaning[operation.name]
+    way = way_to(endpoint, operation, body)
     if way is not None:
         from multillama.dataplane.translating import launch_translated  # start-up is watched
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 from multillama.core.closing import End, UsageStitcher, missing_end, unfinished, usage_body
 from multillama.core.continuation import changed_members, continuation_body
 from multillama.core.partial import CHAT, COMPLETIONS, MESSAGES, Partial, read_partial
-from multillama.core.resume import How, find_how, why_not
+from multillama.core.resume import How, find_how, find_translated_how, why_not
 from multillama.core.snapshot import Target
 from multillama.core.stitch import Stitcher, stitcher
+from multillama.core.translate import Way
 from multillama.core.usage import says_it_is_over
 from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.launch import way_to
 from multillama.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -106,8 +108,14 @@ def _missing_end(exchange: "Exchange", partial: Partial) -> End | None:
 
 def _how(attempts: "Attempts", target: Target, partial: Partial) -> How | None:
     """Returns in which way a target goes on, None where it does not."""
-    is_trusted = attempts.plan.policy.prefill
-    return find_how(target.endpoint.provider, partial.dialect, is_trusted=is_trusted)
+    exchange, endpoint = attempts.exchange, target.endpoint
+    way = way_to(endpoint, exchange.operation, exchange.body)
+    if way is None:
+        is_trusted = attempts.plan.policy.prefill
+        return find_how(endpoint.provider, partial.dialect, is_trusted=is_trusted)
+    if isinstance(way, Way) and not endpoint.rejects_losses:
+        return find_translated_how(endpoint.provider, partial.dialect, into=way.target.dialect)
+    return None
 
 
 def _request(body: bytes, partial: Partial, how: How | None) -> tuple[bytes, Stitcher]:

@@ -205,7 +205,9 @@ class Interpreter:
             self._give_up(error)
             return
         usage = self._translator.usage
-        if is_last and usage is not None:
+        # Of an answer in parts, the stream tells what all of them took.
+        is_whole = attempt.stitch is None and self._translator.failure is None
+        if is_last and usage is not None and is_whole:
             self._relay.told = usage.input_tokens, usage.output_tokens
         if self._head is not None:
             if not is_last:
