@@ -329,6 +329,38 @@ def long(stage: Stage, rounds: int) -> Iterator[Figure]:
     )
 
 
+def translated(stage: Stage, rounds: int) -> Iterator[Figure]:
+    """The same chats asked for as Anthropic's clients ask, of endpoints that speak OpenAI's Chat only."""
+    asked = at.messages_url(at.GATEWAY_PORTS[0])
+    with at.gateway(stage, [f"http://127.0.0.1:{at.JSON_PORT}/"]) as pid:
+        costs = alternate((Load(asked), pid), (Load(GATEWAY), pid), rounds)
+    yield _added("translated", "a chat of 1.2 kB translated both ways, added", 60, "request", costs)
+    with at.gateway(stage, [f"http://127.0.0.1:{SSE_PORT}/"]) as pid:
+        loads = (
+            Load(url, connections=100, seconds=5, stream=True, written_url=SSE_WRITTEN)
+            for url in (asked, GATEWAY)
+        )
+        ours, theirs = ((load, pid) for load in loads)
+        costs = alternate(ours, theirs, rounds)
+    yield _added("translated_event", "an event of a stream translated, added", 25, "event", costs)
+
+
+def _added(
+    name: str, title: str, bar: float, unit: str, costs: tuple[list[Cost], list[Cost]]
+) -> Figure:
+    ours, theirs = (_cpu(side) for side in costs)
+    return Figure(
+        name=name,
+        title=title,
+        value=min(ours) - min(theirs),
+        unit="CPU µs",
+        bar=bar,
+        gateway=f"{min(ours):.1f} CPU µs per {unit}, worst {max(ours):.1f}",
+        beside=f"passed through {min(theirs):.1f}, worst {max(theirs):.1f}",
+        samples={"translated": ours, "passed through": theirs},
+    )
+
+
 MEASURES: dict[str, Callable[[Stage, int], Iterator[Figure]]] = {
     "starts": starts,
     "plain": plain,
@@ -336,5 +368,6 @@ MEASURES: dict[str, Callable[[Stage, int], Iterator[Figure]]] = {
     "scale": scale,
     "listing": listing,
     "routing": routing,
+    "translated": translated,
     "long": long,
 }

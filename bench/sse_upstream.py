@@ -20,6 +20,8 @@ EVENT = (
 )
 LAST = (
     b'data: {"id":"chatcmpl-abc","object":"chat.completion.chunk","created":1741570283,"model":"m1",'
+    b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}\n\n'
+    b'data: {"id":"chatcmpl-abc","object":"chat.completion.chunk","created":1741570283,"model":"m1",'
     b'"choices":[],"usage":{"prompt_tokens":19,"completion_tokens":100,"total_tokens":119}}\n\n'
     b"data: [DONE]\n\n"
 )
@@ -67,6 +69,8 @@ class Endpoint(asyncio.Protocol):
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
             )
             self.transport.write(head % len(body) + body)
+        elif not self.url.endswith(b"/chat/completions"):
+            self.transport.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
         elif self.is_idle:
             self.transport.write(HEAD + chunk(EVENT))
         else:

@@ -19,6 +19,7 @@ GATEWAY_PORTS = (9611, 9612)
 """Two gateways can be compared."""
 KEY = "sk-test-123"
 CHAT = "/v1/chat/completions"
+MESSAGES = "/v1/messages"
 MANY, MODELS_EACH = 1000, 10
 """Endpoints of the large configuration, and the models that each has of its own."""
 
@@ -36,6 +37,11 @@ def model_names(addresses: Sequence[str]) -> list[str]:
 def chat_url(port: int) -> str:
     """Where chats go on that port."""
     return f"http://127.0.0.1:{port}{CHAT}"
+
+
+def messages_url(port: int) -> str:
+    """Where the same goes as Anthropic's clients ask it."""
+    return f"http://127.0.0.1:{port}{MESSAGES}"
 
 
 def program(name: str) -> str:

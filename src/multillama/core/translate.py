@@ -5,6 +5,7 @@ be told is named, never left out in silence.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -219,13 +220,17 @@ def _refused(names: tuple[str, ...], way: str) -> GatewayError:
 
 def unsaid(request: Request, says: frozenset[str]) -> list[str]:
     """Returns the fields that a request has and a dialect has no word for."""
-    return [
-        field
+    return [field for field, nothing in _beyond(says) if getattr(request, field) not in nothing]
+
+
+@lru_cache(maxsize=64)
+def _beyond(says: frozenset[str]) -> tuple[tuple[str, tuple[object, object]], ...]:
+    """Returns the fields that a dialect has no word for, each with the values that say nothing."""
+    return tuple(
+        (field, (getattr(_DEFAULT, field), _SAYS_NOTHING.get(field)))
         for field in Request.__struct_fields__
-        if field not in says
-        and field not in _ALWAYS
-        and getattr(request, field) not in (getattr(_DEFAULT, field), _SAYS_NOTHING.get(field))
-    ]
+        if field not in says and field not in _ALWAYS
+    )
 
 
 def name_results(request: Request) -> None:

@@ -32,6 +32,7 @@ from multillama.core.translate import (
     translate_embed,
     understand,
 )
+from multillama.dataplane.outgoing import MAX_KEPT
 from multillama.dataplane.relay import Relay
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
@@ -138,7 +139,14 @@ def _names(dropped: tuple[str, ...]) -> bytes:
 
 
 def opening_lines(head: Head, operation: str, endpoint: Endpoint, *, model: str) -> bytes:
-    """Returns request line and header lines up to the framing, of an operation that is not the client's."""
+    """Returns request line and header lines up to the framing, of an operation that is not the client's.
+
+    They are kept with the head, as a connection repeats it.
+    """
+    for_whom = endpoint, operation, model
+    known = head.outgoing.get(for_whom)
+    if known is not None:
+        return known
     path = endpoint.paths[operation].replace(b"{model}", quote(model, safe="").encode())
     query = endpoint.query
     if operation == "stream_generate_content":
@@ -151,12 +159,16 @@ def opening_lines(head: Head, operation: str, endpoint: Endpoint, *, model: str)
         forward, {name for name in named if name.startswith(_DIALECTS) or name in endpoint.owns}
     )
     defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults]
-    return b"".join(
+    lines = b"".join(
         (
             b"POST ", path, b" HTTP/1.1\r\n", endpoint.fixed_head, *defaults,
             b"content-type: application/json\r\n", *forward, b"x-multillama-hops: %d\r\n" % (head.hops + 1),
         )
     )  # fmt: skip
+    if len(head.outgoing) >= MAX_KEPT:
+        head.outgoing.clear()
+    head.outgoing[for_whom] = lines
+    return lines
 
 
 class Interpreter:
