@@ -21,7 +21,8 @@ from tests.gateway import endpoints, environment, free_port
 from tests.packaging.test_locks import PACKAGES_AT_MOST, locked
 
 ROOT = pathlib.Path(__file__).parents[2]
-MEBIBYTES_AT_MOST = 40
+MEBIBYTES_AT_MOST = 42
+"""See docs/decisions/size.md."""
 CHAT = b'{"model": "m1", "messages": []}'
 OLDEST = (3, 11)
 
