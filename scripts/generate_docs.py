@@ -7,6 +7,7 @@ Without an argument all parts are written anew; `--check` names the stale ones a
 import json
 import pathlib
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
@@ -304,6 +305,12 @@ def peers() -> str:
     return table(head, rows)
 
 
+def compatibility() -> str:
+    """Which client can do what with which endpoint, from the table of the tests."""
+    table_of_tests = runpy.run_path(str(ROOT / "tests" / "e2e" / "compat" / "table.py"))
+    return str(table_of_tests["markdown"]())
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "flags": flags,
     "settings": settings,
@@ -319,6 +326,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "troubles": troubles,
     "figures": figures,
     "peers": peers,
+    "compatibility": compatibility,
 }
 
 

@@ -279,6 +279,26 @@ def test_the_sizes_a_model_takes_are_told_in_googles_words(
     assert row["description"] == "An A."
 
 
+@pytest.mark.parametrize(
+    ("fields", "openai", "anthropic"),
+    [
+        ({"meta": {"n_ctx": 8192}}, (8192, 8192), (8192, None)),
+        ({"context_length": 9, "max_completion_tokens": 5}, (9, 9), (9, 5)),
+        ({"context_length": None, "max_model_len": 7}, (7, 7), (7, None)),
+        ({"max_input_tokens": 6, "max_tokens": 4, "context_length": 8}, (8, 6), (6, 4)),
+        ({}, (None, None), (None, None)),
+    ],
+)
+def test_a_context_length_is_told_where_clients_look_and_what_an_endpoint_tells_stays(
+    fields: dict[str, Any], openai: tuple[int | None, ...], anthropic: tuple[int | None, ...]
+) -> None:
+    snapshot = compiled(h=rows({"id": "a", **fields}))
+
+    ours, theirs = (json.loads(snapshot.rows[shape]["a"]) for shape in ("openai", "anthropic"))
+    assert (ours.get("context_length"), ours.get("max_model_len")) == openai
+    assert (theirs.get("max_input_tokens"), theirs.get("max_tokens")) == anthropic
+
+
 def test_without_models_every_list_is_empty_and_whole() -> None:
     snapshot = compiled(h=())
 

@@ -34,7 +34,7 @@ def test_what_speaks_for_the_endpoint_comes_back_as_it_was():
     [
         b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info", b"te",
         b"trailer", b"upgrade", b"set-cookie", b"strict-transport-security", b"alt-svc", b"clear-site-data",
-        b"x-multillama-endpoint", b"x-multillama-id",
+        b"x-multillama-endpoint", b"x-multillama-id", b"x-multillama-path",
         b"connection", b"content-length", b"transfer-encoding",
     ],
 )  # fmt: skip

@@ -28,8 +28,8 @@ _NAMING: Final = frozenset({
 _OUTPUT_LIMITS: Final = (
     "outputTokenLimit", "max_output_tokens", "max_completion_tokens", "max_tokens",
 )  # fmt: skip
-
-
+_OPENAI_CONTEXT: Final = ("context_length", "max_model_len")
+"""Where clients of OpenAI's dialect look for the context length: OpenRouter's name and vLLM's."""
 _GEMINI_METHODS: Final = (
     "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents",
 )  # fmt: skip
@@ -231,16 +231,21 @@ def _render(
 ) -> _Rendered:
     created_s = _created_s(fields)
     title = _title(name, fields)
+    into = context_length(fields)
+    out = next((n for key in _OUTPUT_LIMITS if (n := whole_of(fields.get(key)))), None)
     openai: dict[str, object] = {
         **fields,
         "id": name,
         "object": "model",
         "created": created_s,
         "owned_by": owner,
+        **_limits(fields, into, _OPENAI_CONTEXT),
         "multillama": info,
     }
     anthropic = {
         **openai,
+        **_limits(fields, into, ("max_input_tokens",)),
+        **_limits(fields, out, ("max_tokens",)),
         "type": "model",
         "display_name": title,
         "created_at": fields["created_at"]
@@ -250,9 +255,9 @@ def _render(
     gemini: dict[str, object] = {"name": f"models/{name}", "displayName": title}
     if description := text_of(fields.get("description")):
         gemini["description"] = description
-    if into := context_length(fields):
+    if into:
         gemini["inputTokenLimit"] = into
-    if out := next((n for key in _OUTPUT_LIMITS if (n := whole_of(fields.get(key)))), None):
+    if out:
         gemini["outputTokenLimit"] = out
     encode = msgspec.json.encode
     gemini["supportedGenerationMethods"] = _GEMINI_METHODS
@@ -264,6 +269,13 @@ def _render(
         encode(tag(name, fields, facts, created_s=created_s)),
         show(name, fields, facts, created_s=created_s),
     )
+
+
+def _limits(
+    fields: Mapping[str, msgspec.Raw], limit: int | None, names: Sequence[str]
+) -> dict[str, int]:
+    """Return a limit under those of the names under which the endpoint does not tell one itself."""
+    return {name: limit for name in names if limit and not whole_of(fields.get(name))}
 
 
 def _rows(rendered: Mapping[str, _Rendered]) -> dict[str, dict[str, bytes]]:

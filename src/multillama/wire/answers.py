@@ -48,7 +48,8 @@ _DROPPED: Final = frozenset(
         b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info",
         b"te", b"trailer", b"upgrade",  # hop by hop
         b"set-cookie", b"strict-transport-security", b"alt-svc", b"clear-site-data",  # for our origin
-        b"x-multillama-endpoint", b"x-multillama-id",  # ours: a gateway behind us has set its own
+        # Ours: a gateway behind us has set its own. What it had to drop is lost for our client, too, and stays.
+        b"x-multillama-endpoint", b"x-multillama-id", b"x-multillama-path",
     )
 )  # fmt: skip
 MAX_KNOWN: Final = 128

@@ -1,0 +1,79 @@
+"""Where the table says that something is tested, it went the way that the column promises."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from multillama.cli.demo_endpoints import CHAT_MODEL
+from tests.e2e.compat.table import CLIENTS, ENDPOINTS, Client, Endpoint
+from tests.e2e.conftest import TIMEOUT_S, Models
+from tests.gateway import Gateway
+
+pytestmark = pytest.mark.timeout(60)  # the first test loads the model
+
+SAID = [{"role": "user", "content": "Hi"}]
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "openai.chat": ("/v1/chat/completions", {"messages": SAID, "max_tokens": 1}),
+    "openai.completions": ("/v1/completions", {"prompt": "Hi", "max_tokens": 1}),
+    "openai.responses": ("/v1/responses", {"input": "Hi", "max_output_tokens": 1}),
+    "anthropic.messages": ("/v1/messages", {"messages": SAID, "max_tokens": 1}),
+    "gemini": (
+        f"/v1beta/models/{CHAT_MODEL}:generateContent",
+        {"contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 1}},
+    ),
+    "ollama.chat": ("/api/chat", {"messages": SAID, "options": {"num_predict": 1}}),
+    "ollama.generate": ("/api/generate", {"prompt": "Hi", "options": {"num_predict": 1}}),
+}
+"""Dialect to path and body of the smallest request."""
+SCHEMA = {"type": "object", "properties": {"city": {"enum": ["Paris"]}}, "required": ["city"]}
+QUESTION = "What is the capital of France?"
+FORM = {"type": "json_schema", "name": "answer", "schema": SCHEMA}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.dialect)
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_the_answer_names_the_way(
+    fronts: Callable[[str], Gateway], client: Client, endpoint: Endpoint
+) -> None:
+    path, body = CALLS[client.dialect]
+    model = {} if CHAT_MODEL in path else {"model": CHAT_MODEL}
+
+    answer = httpx.post(fronts(endpoint.dialect).url + path, json=body | model, timeout=TIMEOUT_S)
+
+    is_spoken = client.dialect.startswith(endpoint.dialect)
+    target = "ollama.chat" if endpoint.dialect == "ollama" else endpoint.dialect
+    way = "passthrough" if is_spoken else f"{client.dialect}->{target}"
+    assert (answer.status_code, answer.headers["x-multillama-path"]) == (200, way)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "text"),
+    [
+        (
+            "/v1/responses",
+            {"input": QUESTION, "max_output_tokens": 12, "text": {"format": FORM}},
+            lambda answer: answer["output"][-1]["content"][0]["text"],
+        ),
+        (
+            "/v1/messages",
+            {
+                "messages": [{"role": "user", "content": QUESTION}],
+                "max_tokens": 12,
+                "output_config": {"format": FORM},
+            },
+            lambda answer: answer["content"][-1]["text"],
+        ),
+    ],
+    ids=["openai.responses", "anthropic.messages"],
+)
+def test_llama_cpp_has_no_structured_output_but_in_chat(
+    models: Models, path: str, body: dict[str, Any], text: Callable[[Any], str]
+) -> None:
+    answer = httpx.post(models.chat + path, json=body | {"temperature": 0}, timeout=TIMEOUT_S)
+
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(text(answer.json()))
+    assert "{" not in text(answer.json())
