@@ -36,10 +36,10 @@ def test_the_same_target_is_asked_again_only_where_it_was_not_reached_or_says_la
     assert {name for name, row in CAUSES.items() if row.same} == SAYS_LATER | {"unreachable"}
 
 
-def test_what_is_no_load_is_what_never_had_a_connection_or_is_frozen():
+def test_what_is_no_load_is_what_was_not_asked_or_is_frozen():
     unseen = {name for name, row in CAUSES.items() if not row.reached}
 
-    assert unseen == {"unreachable", "connect_timeout", "frozen"}
+    assert unseen == {"unreachable", "connect_timeout", "frozen", "untranslatable"}
 
 
 @pytest.mark.parametrize(
@@ -288,10 +288,11 @@ def test_an_absurd_number_is_no_status():
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_only_an_endpoints_failure_may_be_tried_elsewhere(kind):
+def test_only_what_is_the_endpoints_failure_or_dialect_may_be_tried_elsewhere(kind):
     cause = CAUSES[cause_of_error(GatewayError(kind, "It failed."))]
 
-    assert not cause.next or FAILURES[kind].origin is Origin.ENDPOINT
+    is_the_endpoints = FAILURES[kind].origin is Origin.ENDPOINT
+    assert not cause.next or is_the_endpoints or kind == "not_translatable"
 
 
 def test_an_endpoint_that_was_not_reached_may_always_be_passed_over():
@@ -300,6 +301,7 @@ def test_an_endpoint_that_was_not_reached_may_always_be_passed_over():
 
     assert not_reached == {
         "endpoint_unreachable", "endpoint_tls_failed", "connect_timeout", "endpoint_frozen",
+        "not_translatable",
     }  # fmt: skip
     assert {causes[kind].next for kind in not_reached} == {True}
 

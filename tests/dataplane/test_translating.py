@@ -103,6 +103,31 @@ def test_an_endpoint_that_must_be_told_all_is_not_asked():
     assert stage.pool.waiting == []
 
 
+def test_one_that_need_not_be_told_in_another_dialect_is_asked_instead():
+    whole = endpoint("whole")
+    stage = Stage(endpoint("here", ways=WAYS, rejects_losses=True), whole)
+    client = stage.client()
+    client.send(post({**HELLO, "top_k": 3}))
+
+    sent = stage.answer(ANSWER).sent
+
+    assert sent.startswith(b"POST /v1/chat/completions HTTP/1.1\r\nhost: whole\r\n")
+    assert client.statuses == [200]
+    assert stage.records[0].tried == ("here: not_translatable",)
+    state = stage.endpoints[0].state
+    assert (state.failures, state.is_up, state.blocked("m1", 0.0)) == (0, None, None)
+
+
+def test_nobody_who_may_be_told_all_is_asked_once_more():
+    stage = Stage(*(endpoint(name, ways=WAYS, rejects_losses=True) for name in ("a", "b")))
+    client = stage.client()
+
+    client.send(post({**HELLO, "top_k": 3}))
+
+    assert (client.statuses, client.error["code"]) == ([400], "not_translatable")
+    assert stage.records[0].attempts == 2
+
+
 def test_a_request_that_is_not_its_dialect_is_the_clients_fault():
     stage = staged()
     client = stage.client()

@@ -81,6 +81,10 @@ _ROWS: Final = (
     Cause("unreachable", "no connection: name, refusal, TLS", True, True, UNREACHABLE, reached=False),
     Cause("connect_timeout", "no connection in time", False, True, UNREACHABLE, reached=False),
     Cause("frozen", "no byte, and no answer to a question of ours either", False, True, UNREACHABLE, reached=False),
+    Cause(
+        "untranslatable", "its dialect cannot say all of the request (`untranslatable: reject`)",
+        False, True, reached=False,
+    ),
     # no answer
     Cause("send_timeout", "it stopped taking the request", False, True, TROUBLE),
     Cause("closed", "it closed the connection without an answer", False, True, TROUBLE),
@@ -115,6 +119,7 @@ _OF_KIND: Final = {
     "endpoint_unreachable": "unreachable",
     "endpoint_tls_failed": "unreachable",
     "endpoint_frozen": "frozen",
+    "not_translatable": "untranslatable",
     "endpoint_closed": "closed",
     "endpoint_malformed": "malformed",
     "endpoint_truncated": "truncated",

@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from multillama.core.breaker import News
-from multillama.core.causes import CAUSES, is_queue_full
+from multillama.core.causes import CAUSES, UNREACHABLE, is_queue_full
 from multillama.core.hedge import FirstBytes, hedge_after_s
 from multillama.core.plan import Plan
 from multillama.core.policy import Policy
@@ -270,9 +270,9 @@ class Attempts:
             if self._policy.hedge and attempt.first_byte_at:
                 self._measure(attempt)
             return None
-        is_reached = CAUSES[cause].reached
-        self._reached += is_reached
-        if not is_reached or cause in BROKEN:
+        known = CAUSES[cause]
+        self._reached += known.reached
+        if known.condition is UNREACHABLE or cause in BROKEN:
             self._again.append(attempt.target)
         on_failure(exchange, attempt, cause, self._policy, self._asked_s(attempt))
         return cause

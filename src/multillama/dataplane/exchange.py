@@ -305,7 +305,7 @@ class Exchange:
             state.on_status(status, at=self.request.at)
         elif status and error is None and attempt.cause is None:
             state.on_answer((attempt.first_byte_at - attempt.begun_at) * 1000)
-        if error is not None:
+        if error is not None and error.kind != "not_translatable":  # which is not its fault
             reached = CAUSES[cause_of_error(error)].reached
             state.on_failure(error.text, at=self.request.at, reached=reached)
 

@@ -11,6 +11,7 @@ from multillama.core.snapshot import Endpoint, Target
 from multillama.core.translate import AnyWay
 from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.outgoing import opening_lines
+from multillama.errors import GatewayError
 from multillama.wire.peek import replace_member
 
 if TYPE_CHECKING:
@@ -30,17 +31,22 @@ def way_to(endpoint: Endpoint, operation: Operation, body: bytes) -> AnyWay | No
 
 
 def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
-    """Sends the request on its way.
+    """Sends the request on its way; where not all of it may be told, the attempt has failed.
 
     Raises:
-        GatewayError: It cannot be translated.
+        GatewayError: It cannot be read.
     """
     operation, endpoint = exchange.operation, target.endpoint
     way = way_to(endpoint, operation, body)
     if way is not None:
         from multillama.dataplane.translating import launch_translated  # start-up is watched
 
-        launch_translated(exchange, attempt, target, body, way)
+        try:
+            launch_translated(exchange, attempt, target, body, way)
+        except GatewayError as error:
+            if error.kind != "not_translatable":  # nobody could read it
+                raise
+            attempt.fail(error)  # another endpoint may be told it whole
         return
     if operation.body is Body.PATH:
         model = target.model or exchange.model

@@ -113,7 +113,7 @@ def _how(attempts: "Attempts", target: Target, partial: Partial) -> How | None:
     if way is None:
         is_trusted = attempts.plan.policy.prefill
         return find_how(endpoint.provider, partial.dialect, is_trusted=is_trusted)
-    if isinstance(way, Way) and not endpoint.rejects_losses:
+    if isinstance(way, Way):
         return find_translated_how(endpoint.provider, partial.dialect, into=way.target.dialect)
     return None
 
