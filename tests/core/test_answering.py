@@ -198,10 +198,13 @@ def test_an_answer_too_long_to_be_translated_is_not_kept(monkeypatch):
 
 
 def test_an_error_is_told_in_the_clients_words():
-    assert json.loads(translator(stream=False).fault(429, b"slow down")) == {
-        "fault": "slow down",
-        "status": 429,
-    }
+    body, retry_after_s = translator(stream=False).fault(429, b"slow down")
+
+    assert (json.loads(body), retry_after_s) == ({"fault": "slow down", "status": 429}, None)
+
+
+def test_an_error_tells_when_to_try_again():
+    assert translator(stream=False).fault(429, b"later")[1] == 7.0
 
 
 # embeddings and counts
@@ -239,7 +242,7 @@ def test_a_count_is_translated():
 
 @pytest.mark.parametrize("one", [embed_translator(EMBED, Embed("m")), count_translator(COUNT)])
 def test_errors_of_embeddings_and_counts_are_told_in_the_clients_words(one):
-    assert json.loads(one.fault(500, b"no")) == {"fault": "no", "status": 500}
+    assert json.loads(one.fault(500, b"no")[0]) == {"fault": "no", "status": 500}
 
 
 def test_nothing_endless_is_kept(monkeypatch):

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from tests.dataplane.scene import CHUNKED, SSE, Scene, unchunked
+from tests.dataplane.stage import Stage, post
 
 # heads
 
@@ -299,3 +300,31 @@ def test_nothing_is_tried_anew_after_the_first_byte():
     transport.lose()
 
     assert (second.error.kind, scene.pool.waiting) == ("endpoint_truncated", [])
+
+
+def test_an_anthropic_client_finds_our_id_where_it_looks_for_one():
+    stage = Stage()
+    client = stage.client()
+    client.send(post(target=b"/v1/messages"))
+
+    stage.answer()
+
+    assert b"x-request-id: r1\r\nrequest-id: r1\r\n" in client.received
+
+
+def test_the_id_of_anthropic_itself_stays_alone():
+    stage = Stage()
+    client = stage.client()
+    client.send(post(target=b"/v1/messages"))
+
+    stage.answer(b"HTTP/1.1 200 OK\r\nRequest-Id: req_1\r\nContent-Length: 2\r\n\r\nok")
+
+    assert client.received.lower().count(b"\nrequest-id:") == 1
+
+
+def test_an_error_of_ours_has_both_ids_for_an_anthropic_client():
+    stage = Stage()
+    client = stage.client()
+    client.send(post({"model": "nobody"}, target=b"/v1/messages"))
+
+    assert b"x-request-id: r1\r\nrequest-id: r1\r\n" in client.received

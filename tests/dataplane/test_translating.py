@@ -220,6 +220,28 @@ def test_an_error_is_told_in_the_clients_words_and_judged_by_the_endpoints():
     assert json.loads(client.answers()[0][1]) == {"fault": "no such thing", "status": 400}
 
 
+def test_when_to_try_again_stands_in_a_header_though_the_endpoint_told_it_in_the_body():
+    stage = staged()
+    client = stage.client()
+    client.send(post(HELLO))
+
+    stage.answer(ok(b"later", b"400 Bad Request"))
+
+    assert "retry-after: 7" in headers_of(client)
+
+
+def test_a_header_that_the_endpoint_sent_has_the_last_word():
+    stage = staged()
+    client = stage.client()
+    client.send(post(HELLO))
+
+    stage.answer(ok(b"later", b"400 Bad Request\r\nRetry-After: 3"))
+
+    assert [line for line in headers_of(client) if line.startswith("retry-after")] == [
+        "retry-after: 3"
+    ]
+
+
 def test_an_error_of_any_length_is_read_in_part():
     stage = staged()
     client = stage.client()
@@ -238,6 +260,7 @@ def test_an_answer_without_a_body_is_told_as_an_error_is():
     stage.answer(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     assert client.statuses == [204]
+    assert client.received.endswith(b"\r\n\r\n")
 
 
 def test_an_error_that_breaks_off_has_said_enough():

@@ -43,8 +43,8 @@ class Translator(Protocol):
                 text; the caller names the endpoint.
         """
 
-    def fault(self, status: int, body: bytes) -> bytes:
-        """Returns the body of an error answer in the client's words."""
+    def fault(self, status: int, body: bytes) -> tuple[bytes, float | None]:
+        """Returns the body of an error answer in the client's words, and after how many seconds to try again."""
 
 
 class ChatTranslator:
@@ -85,8 +85,9 @@ class ChatTranslator:
             text = f"sent an answer that cannot be translated: {misfit}"
             raise GatewayError("endpoint_malformed", text) from misfit
 
-    def fault(self, status: int, body: bytes) -> bytes:
-        return self._way.source.write_fault(self._way.target.read_fault(status, body))
+    def fault(self, status: int, body: bytes) -> tuple[bytes, float | None]:
+        fault = self._way.target.read_fault(status, body)
+        return self._way.source.write_fault(fault), fault.retry_after_s
 
     # --- as a stream -------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class WholeTranslator:
     def __init__(
         self,
         translate: Callable[[bytes], tuple[bytes, Usage | None]],
-        fault: Callable[[int, bytes], bytes],
+        fault: Callable[[int, bytes], tuple[bytes, float | None]],
     ) -> None:
         """Takes what makes the client's body, and the tokens, of the endpoint's; and what does so of an error."""
         self._translate = translate
@@ -211,8 +212,9 @@ def embed_translator(way: EmbedWay, embed: Embed) -> WholeTranslator:
         usage = None if tokens is None else Usage(input_tokens=tokens, output_tokens=0)
         return way.source.write_answer(vectors, embed), usage
 
-    def fault(status: int, body: bytes) -> bytes:
-        return way.source.write_fault(way.target.read_fault(status, body))
+    def fault(status: int, body: bytes) -> tuple[bytes, float | None]:
+        told = way.target.read_fault(status, body)
+        return way.source.write_fault(told), told.retry_after_s
 
     return WholeTranslator(translate, fault)
 
@@ -223,7 +225,8 @@ def count_translator(way: CountWay) -> WholeTranslator:
     def translate(body: bytes) -> tuple[bytes, Usage | None]:
         return way.source.write_answer(hear(way.target.read_answer, body)), None
 
-    def fault(status: int, body: bytes) -> bytes:
-        return way.source.write_fault(way.target.read_fault(status, body))
+    def fault(status: int, body: bytes) -> tuple[bytes, float | None]:
+        told = way.target.read_fault(status, body)
+        return way.source.write_fault(told), told.retry_after_s
 
     return WholeTranslator(translate, fault)

@@ -332,7 +332,7 @@ class Exchange:
         if error is not None and error.kind != "client_gone":
             status = error.status
             body = error_body(error, self.operation.dialect)
-            lines = b"x-request-id: %b\r\n" % self.id.encode()
+            lines = relay.id_lines()
             lines += _LINES.get(error.kind, b"")
             if error.failure.retry_after_s is not None:
                 lines += b"retry-after: %d\r\n" % error.failure.retry_after_s

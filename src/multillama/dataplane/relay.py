@@ -23,6 +23,7 @@ END: Final = b"\r\n"
 """In place of a last header line: joined to the others it ends the head."""
 LAST_CHUNK: Final = b"0\r\n\r\n"
 CHUNKED: Final = "transfer-encoding: chunked"
+ANTHROPIC: Final = "anthropic.messages"
 PATH: Final = b"x-multillama-path"
 PASSED: Final = "\r\nx-multillama-path: passthrough"
 """Says that the body goes as it is; a translation names its two dialects instead."""
@@ -111,10 +112,8 @@ class Relay:
         client, lines, length = self._client, head.lines, head.length
         if not head.has_date:  # RFC 9110 §6.6.1
             lines.append(b"date: " + client.date())
-        # The endpoint's own request id is the one its support asks for, so it keeps that name.
-        name = "x-multillama-id" if head.has_request_id else "x-request-id"
         way = "" if PATH in notes else PASSED
-        own = f"{name}: {self._exchange_id}\r\nx-multillama-endpoint: {endpoint}{way}"
+        own = f"{self._ids(head)}\r\nx-multillama-endpoint: {endpoint}{way}"
         if length is not None:
             self._is_framed = True
             # 204 has no framing line at all (RFC 9110 §8.6); a 304's length describes what is not sent.
@@ -141,6 +140,20 @@ class Relay:
         lines.append(END)
         self._head_bytes = status_line(head.status) + b"\r\n".join(lines)
         client.on_commit()
+
+    def _ids(self, head: AnswerHead) -> str:
+        """Returns the header line with our id, and for Anthropic's clients the one that they look for."""
+        # The endpoint's own request id is the one its support asks for, so it keeps that name.
+        name = "x-multillama-id" if head.has_request_id else "x-request-id"
+        if self._dialect == ANTHROPIC and not any(
+            line[:11].lower() == b"request-id:" for line in head.lines
+        ):
+            return f"{name}: {self._exchange_id}\r\nrequest-id: {self._exchange_id}"
+        return f"{name}: {self._exchange_id}"
+
+    def id_lines(self) -> bytes:
+        """Returns the same for an answer of our own, with its line ends."""
+        return (self._ids(AnswerHead(200)) + "\r\n").encode("latin-1")
 
     def _begin_stream(self, head: AnswerHead) -> None:
         self.is_event_stream = True

@@ -4,6 +4,7 @@ To the attempt, the exchange and the relay it looks as if the endpoint spoke the
 between the connection and the attempt, and what is judged, held back, relayed and counted are the client's words.
 """
 
+from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -239,10 +240,17 @@ class Interpreter:
         if not is_last or self._head is None:
             return
         head, self._head = self._head, None
+        if not head.may_have_body:
+            self._attempt.on_head(head)
+            self._attempt.on_data([], True)
+            return
         said = bytes(fault)
-        body = self._translator.fault(head.status, said)
-        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
-        head.lines.append(b"content-type: application/json")
+        body, retry_after_s = self._translator.fault(head.status, said)
+        lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
+        lines.append(b"content-type: application/json")
+        if retry_after_s is not None and not any(_is_retry_after(line) for line in lines):
+            lines.append(b"retry-after: %d" % ceil(retry_after_s))
+        head.lines = lines
         head.length = len(body)
         head.is_event_stream = head.is_coded = False
         attempt = self._attempt
@@ -267,6 +275,10 @@ class Interpreter:
 
     def on_writable(self) -> None:
         self._attempt.on_writable()
+
+
+def _is_retry_after(line: bytes) -> bool:
+    return line[:11].lower() == b"retry-after"
 
 
 def _is_stream(head: AnswerHead) -> bool:
