@@ -57,6 +57,14 @@ def test_the_fixed_head_is_whole_lines_of_host_encoding_and_key() -> None:
     assert one.owns == {b"host", b"accept-encoding", b"authorization"}
 
 
+def test_google_gets_the_key_where_each_of_its_dialects_has_it() -> None:
+    one = endpoint("https://generativelanguage.googleapis.com/", "k")
+
+    heads = {name: one.head_of(name).splitlines()[-1] for name in ("chat", "embed_content")}
+    assert heads == {"chat": b"authorization: Bearer k", "embed_content": b"x-goog-api-key: k"}
+    assert b"authorization" not in one.head_of("stream_generate_content")
+
+
 def test_an_endpoint_without_a_key_sends_none() -> None:
     one = endpoint("http://localhost:11434/")
 
@@ -159,11 +167,12 @@ def test_a_bad_url_is_named_by_its_number() -> None:
     assert "CANARY" not in str(caught.value)
 
 
-def test_the_key_is_in_the_fixed_head_and_nowhere_else() -> None:
+def test_the_key_is_in_the_heads_and_nowhere_else() -> None:
     one = endpoint("https://api.openai.com/", CANARY)
 
     shown = [repr(one), str(one), repr(one.__rich_repr__())]
-    shown += [repr(getattr(one, name)) for name in one.__struct_fields__ if name != "fixed_head"]
+    heads = ("fixed_head", "own_heads")
+    shown += [repr(getattr(one, name)) for name in one.__struct_fields__ if name not in heads]
     assert [text for text in shown if CANARY in text] == []
     assert CANARY.encode() in one.fixed_head
 
@@ -343,3 +352,4 @@ def test_without_its_key_an_endpoint_is_the_same_but_for_that(url: str) -> None:
     stripped = without_key(with_key)
 
     assert (stripped.fixed_head, stripped.has_key) == (bare.fixed_head, False)
+    assert (stripped.own_heads, bare.own_heads) == ({}, {})

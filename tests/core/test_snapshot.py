@@ -61,6 +61,12 @@ def test_two_endpoints_alike_are_still_two():
     assert endpoint("here") != endpoint("here")
 
 
+def test_an_operation_has_the_head_of_all_where_it_has_none_of_its_own():
+    here = endpoint(fixed_head=b"a", own_heads={"chat": b"b"})
+
+    assert (here.head_of("chat"), here.head_of("responses")) == (b"b", b"a")
+
+
 def test_an_empty_snapshot_is_a_working_one():
     empty = Snapshot()
 

@@ -25,6 +25,14 @@ def test_the_endpoint_gets_its_own_path_and_key_and_the_clients_fields():
     )
 
 
+def test_an_operation_may_have_a_head_of_its_own():
+    here = endpoint(fixed_head=FIXED, own_heads={"chat": b"x-goog-api-key: secret\r\n"})
+
+    lines = opening_lines(head(), CHAT, here)
+
+    assert lines.splitlines()[1:] == [b"x-goog-api-key: secret", b"x-multillama-hops: 1"]
+
+
 def test_the_query_goes_along():
     # Claude Code posts to /v1/messages?beta=true
     lines = opening_lines(head(target=b"/v1/chat/completions?beta=true"), CHAT, endpoint())

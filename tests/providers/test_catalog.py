@@ -54,6 +54,7 @@ def test_a_row_is_written_as_its_readers_expect(row: Provider) -> None:
     assert re.fullmatch(r"[a-z0-9.-]+", row.name)
     assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in row.keys)
     assert re.fullmatch(r"[a-z-]+: (Bearer )?", row.auth)
+    assert all(re.fullmatch(r"[a-z-]+: (Bearer )?", line) for line in row.auths.values())
     assert set(row.bases) <= dialects
     for path in (row.path, *row.bases.values()):
         assert path == "" or re.fullmatch(r"(/[a-z0-9.-]+)+", path)

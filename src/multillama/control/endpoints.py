@@ -1,7 +1,7 @@
 """Endpoints: from the settings of one LLM server to what the data plane needs to call it.
 
 Everything that is the same for every request is made here, once: address, paths, header lines. The
-key goes into `fixed_head` and nowhere else; names, URLs and complaints never hold it.
+key goes into `fixed_head` and `own_heads`, and nowhere else; names, URLs and complaints never hold it.
 """
 
 import re
@@ -164,8 +164,8 @@ def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
 def without_key(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint as somebody sees it who has no key."""
     lines = endpoint.fixed_head.split(b"\r\n")
-    kept = [line for line in lines if line.partition(b":")[0] not in _KEY_FIELDS]
-    return msgspec.structs.replace(endpoint, has_key=False, fixed_head=b"\r\n".join(kept))
+    kept = b"\r\n".join(line for line in lines if line.partition(b":")[0] not in _KEY_FIELDS)
+    return msgspec.structs.replace(endpoint, has_key=False, fixed_head=kept, own_heads={})
 
 
 def provider_of(endpoint: Endpoint) -> Provider:
@@ -177,11 +177,12 @@ def _endpoint(
     name: str, base: BaseUrl, setting: EndpointSetting, state: EndpointState, timeouts: Timeouts
 ) -> Endpoint:
     provider, key = base.provider, setting.key
-    lines = [("host", base.authority), ("accept-encoding", "identity")]
-    if key is not None:
-        header, _, before = provider.auth.partition(": ")
-        lines.append((header, before + _checked(key, name)))
-    lines += [(field.lower(), value) for field, value in setting.headers.items()]
+    lines = _lines(base, setting, name, provider.auth)
+    own_heads = {
+        row.name: _head(_lines(base, setting, name, auth))
+        for row in OPERATIONS
+        if key is not None and (auth := provider.auths.get(_family(row)))
+    }
     owns = frozenset(field.encode("ascii") for field, _ in lines)
     defaults = ((field.encode(), value.encode()) for field, value in provider.defaults)
     return Endpoint(
@@ -198,7 +199,8 @@ def _endpoint(
         rejects_losses=setting.untranslatable == "reject",
         **_speech(provider, _spoken(setting.dialects) or (*provider.dialects, *provider.asks)),
         query=base.query.encode("ascii"),
-        fixed_head="".join(f"{field}: {value}\r\n" for field, value in lines).encode("latin-1"),
+        fixed_head=_head(lines),
+        own_heads=own_heads,
         owns=owns,
         defaults=tuple((field, value) for field, value in defaults if field not in owns),
         state=state,
@@ -241,6 +243,23 @@ def _given_provider(setting: EndpointSetting) -> Provider | None:
     return BY_NAME[setting.provider]
 
 
+def _lines(base: BaseUrl, setting: EndpointSetting, name: str, auth: str) -> list[tuple[str, str]]:
+    """Return the fields of every request, with the key in the header line that `auth` begins."""
+    lines = [("host", base.authority), ("accept-encoding", "identity")]
+    if setting.key is not None:
+        header, _, before = auth.partition(": ")
+        lines.append((header, before + _checked(setting.key, name)))
+    return lines + [(field.lower(), value) for field, value in setting.headers.items()]
+
+
+def _head(lines: Sequence[tuple[str, str]]) -> bytes:
+    return "".join(f"{field}: {value}\r\n" for field, value in lines).encode("latin-1")
+
+
+def _family(operation: Operation) -> str:
+    return operation.dialect.partition(".")[0]
+
+
 def _paths(provider: Provider, path: str) -> dict[str, bytes]:
     return {
         operation.name: (_base(provider, operation, path) + operation.path).encode()
@@ -249,7 +268,7 @@ def _paths(provider: Provider, path: str) -> dict[str, bytes]:
 
 
 def _base(provider: Provider, operation: Operation, path: str) -> str:
-    bases, family = provider.bases, operation.dialect.partition(".")[0]
+    bases, family = provider.bases, _family(operation)
     if operation.prefixes is not V1:  # a dialect with a root of its own
         return bases.get(family, operation.prefixes[0])
     return bases.get(operation.dialect, path)

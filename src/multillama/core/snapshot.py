@@ -71,6 +71,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What every request to it has behind its path, e.g. `api-version=preview`; may be a secret."""
     fixed_head: bytes
     """Header lines of every request to it, each ending in CRLF: `host`, credentials, … A secret."""
+    own_heads: Mapping[str, bytes] = {}
+    """Operation to its `fixed_head`, where its dialect has the key in another header. A secret, too."""
     owns: frozenset[bytes] = frozenset()
     """Names of headers, lower case, that `fixed_head` sets and a client's may not repeat."""
     defaults: tuple[tuple[bytes, bytes], ...] = ()
@@ -104,6 +106,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     input_price: float | None = None
     """As configured, US dollars per million tokens: for its models whose list tells none."""
     output_price: float | None = None
+
+    def head_of(self, operation: str) -> bytes:
+        """Returns the header lines of every request of an operation."""
+        return self.own_heads.get(operation, self.fixed_head)
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"

@@ -36,7 +36,7 @@ def opening_lines(
     defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults if pair[0] not in names]
     lines = b"".join(
         (
-            b"POST ", target, b" HTTP/1.1\r\n", endpoint.fixed_head, *defaults, *forward,
+            b"POST ", target, b" HTTP/1.1\r\n", endpoint.head_of(operation.name), *defaults, *forward,
             b"x-multillama-hops: %d\r\n" % (head.hops + 1),
         )
     )  # fmt: skip

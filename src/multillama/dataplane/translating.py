@@ -162,7 +162,7 @@ def opening_lines(head: Head, operation: str, endpoint: Endpoint, *, model: str)
     defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults]
     lines = b"".join(
         (
-            b"POST ", path, b" HTTP/1.1\r\n", endpoint.fixed_head, *defaults,
+            b"POST ", path, b" HTTP/1.1\r\n", endpoint.head_of(operation), *defaults,
             b"content-type: application/json\r\n", *forward, b"x-multillama-hops: %d\r\n" % (head.hops + 1),
         )
     )  # fmt: skip

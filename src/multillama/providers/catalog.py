@@ -34,6 +34,8 @@ _OLLAMA_DIALECTS: Final = (
     *OPENAI_DIALECTS,
 )  # fmt: skip
 _COUNT_TOKENS: Final = ("count_tokens",)
+_AUTHS: Final = MappingProxyType({"gemini": "x-goog-api-key: "})
+"""Google takes a key as `Bearer` on its OpenAI paths only: on its own that is an OAuth token, and refused."""
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -61,6 +63,8 @@ class Provider(msgspec.Struct, frozen=True):
     """Operations that count tokens; where it has none, they are estimated."""
     auth: str = "authorization: Bearer "
     """The header line of the key, up to the key."""
+    auths: Mapping[str, str] = _AUTHS
+    """Dialect, or its name before the point, to that header line where it is another."""
     defaults: tuple[tuple[str, str], ...] = ()
     """Headers it needs, sent where the client sends none of that name."""
     listing: Listing = Listing()
