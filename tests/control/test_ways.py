@@ -2,9 +2,10 @@
 
 import pytest
 
-from multillama.control.ways import cleaning_of, ways_of
+from multillama.control.ways import cleaning_of, tidying_of, ways_of
 from multillama.core.operations import BY_NAME, OPERATIONS, Kind
 from multillama.core.translate import CountWay, EmbedWay, EstimateWay, ShowWay, Way
+from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
 from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS
 from multillama.providers.catalog import PROVIDERS, Provider
 
@@ -125,3 +126,11 @@ def test_conversations_with_signatures_can_be_cleaned() -> None:
 
     assert set(cleaning) == {"messages", "generate_content", "stream_generate_content"}
     assert cleaning["messages"].name == "anthropic.messages->anthropic.messages"
+
+
+def test_billing_text_is_taken_out_for_own_machines_alone() -> None:
+    found = {row.name for row in PROVIDERS if "messages" in tidying_of(row.name)}
+
+    assert found == OWN_MACHINES & {row.name for row in PROVIDERS}
+    assert {"llama.cpp", "vllm", "ollama", "lm-studio"} <= found
+    assert found.isdisjoint(("anthropic", "openrouter", "litellm", "openai-compatible"))

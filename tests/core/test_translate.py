@@ -336,11 +336,17 @@ def test_an_endpoint_is_asked_for_a_stream_where_an_answer_may_take_too_long(mus
     assert (told.stream, json.loads(told.body)["stream"]) == (must, must)
 
 
-def test_what_an_endpoint_needs_beside_its_dialect_is_seen_to():
-    def adapt(request, goal):
-        request.max_tokens = 99
-        return request
+def test_what_clients_say_to_their_own_servers_only_is_taken_out():
+    def tidy(request, goal):
+        request.max_tokens = None if goal.provider == "other" else request.max_tokens
 
-    told = sent({}, bound=Bound("m", "p", True, adapt))
+    source = msgspec.structs.replace(toy(), tidy=tidy)
+    way = Way(source, toy("toy.b"), "op")
+    asking = Asking("public", False, "id", 5.0, b"")
 
-    assert json.loads(told.body)["max_tokens"] == 99
+    kept, taken = (
+        json.loads(translate(b'{"max_tokens":7}', way, Bound("m", provider, True), asking).body)
+        for provider in ("own", "other")
+    )
+
+    assert (kept["max_tokens"], taken["max_tokens"]) == (7, None)

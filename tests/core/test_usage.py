@@ -132,6 +132,13 @@ def test_what_a_server_says_is_what_is_read(into, out, names, more, is_last, ind
     assert read_usage(b"", body) == Usage(into, out)
 
 
+RESPONSE_USAGE = (
+    b'{"input_tokens":9,"input_tokens_details":{"cached_tokens":0},"output_tokens":2,'
+    b'"output_tokens_details":{"reasoning_tokens":0},"total_tokens":11}'
+)
+RESPONSE_END = b'data: {"type":"response.%b","response":{}}\n\n'
+
+
 @pytest.mark.parametrize(
     ("ending", "is_over"),
     [
@@ -139,6 +146,13 @@ def test_what_a_server_says_is_what_is_read(into, out, names, more, is_last, ind
         (b'event: message_stop\ndata: {"type":"message_stop"}\n\n', True),
         (b'data: {"choices":[{"delta":{"content":"[DONE]"}}]}\n\n', False),
         (b"data: [DONE]" + b" " * 100, False),
+        (RESPONSE_END % b"completed", True),
+        (b'"tools":[],"usage":' + RESPONSE_USAGE + b',"user":null,"metadata":{}}}\n\n', True),
+        (b'"tools":[],"usage":null,"user":null,"metadata":{}}}\n\n', False),
+        (b'"usage":' + RESPONSE_USAGE + b'}}\n\ndata: {"x":"y', False),
+        (b'"text":"\\"usage\\":{\\"input_tokens\\":1,\\"total_tokens\\":2}"}}\n\n', False),
+        (b'"message":{"usage":{"input_tokens":9,"output_tokens":1}}}\n\n', False),
+        (b'"choices":[],"usage":{"prompt_tokens":9,"total_tokens":1}}\n\n', False),
         (b"", False),
     ],
 )

@@ -4,6 +4,7 @@ import json
 
 from multillama.core.operations import BY_NAME
 from multillama.core.translate import Way
+from multillama.dialects.anthropic_messages.billing import without_billing
 from tests.core.samples import endpoint
 from tests.core.toy_dialect import toy
 from tests.dataplane.stage import Stage, post
@@ -39,3 +40,21 @@ def test_a_path_that_names_the_model_goes_out_with_the_endpoints_own_name():
 
     assert told.startswith(b"POST /v1beta/models/m1:generateContent HTTP/1.1\r\n")
     assert told.endswith(b'{"contents":[]}')
+
+
+def test_what_would_only_harm_there_is_taken_out_of_a_body_that_passes():
+    stage = Stage(endpoint("here", tidying={"messages": lambda body: body.replace(b"cch", b"")}))
+    stage.client().send(post(b'{"model" : "m1", "system": "cch"}', target=b"/v1/messages"))
+
+    transport = stage.connect()
+
+    assert transport.sent.endswith(b'\r\n\r\n{"model" : "m1", "system": ""}')
+    assert b"content-length: 30\r\n" in transport.sent.lower()
+
+
+def test_a_body_with_nothing_of_it_stays_as_it_is():
+    body = b'{"model" : "m1", "x": 1.0e+2}'
+
+    told = sent(body, tidying={"messages": without_billing})
+
+    assert told.endswith(b"\r\n\r\n" + body)

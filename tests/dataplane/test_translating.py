@@ -155,6 +155,18 @@ def test_a_stream_is_translated_as_it_comes():
     assert stage.records[0].outcome == "ok"
 
 
+def test_a_client_that_leaves_at_the_last_event_has_all_of_it():
+    stage = staged()
+    client = stage.client()
+    client.send(post({**HELLO, "stream": True}))
+
+    transport = stage.answer(STREAM + chunk(b"start\nopen text 0\nsay 0 ho\nclose 0\n"))
+    transport.protocol.data_received(chunk(b"finish\nusage 3\nend\n"))
+    client.transport.lose()
+
+    assert (stage.records[0].outcome, stage.records[0].output_tokens) == ("ok", 3)
+
+
 def test_a_stream_that_ends_too_early_ends_in_an_error_of_the_clients_dialect():
     stage = staged()
     client = stage.client()

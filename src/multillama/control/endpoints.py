@@ -5,7 +5,7 @@ key goes into `fixed_head` and `own_heads`, and nowhere else; names, URLs and co
 """
 
 import re
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from typing import Final, TypedDict
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from multillama.config.check import did_you_mean
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting
-from multillama.control.ways import cleaning_of, ways_of
+from multillama.control.ways import cleaning_of, tidying_of, ways_of
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS, V1, Operation
 from multillama.core.snapshot import Endpoint, Timeouts
@@ -150,6 +150,7 @@ class _Speech(TypedDict):
     speaks: tuple[str, ...]
     ways: Mapping[str, AnyWay]
     cleaning: Mapping[str, Way]
+    tidying: Mapping[str, Callable[[bytes], bytes]]
 
 
 def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
@@ -158,6 +159,7 @@ def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
         "speaks": speaks,
         "ways": ways_of(provider.name, speaks),
         "cleaning": cleaning_of(speaks),
+        "tidying": tidying_of(provider.name),
     }
 
 

@@ -3,13 +3,15 @@
 A pure function of its row in the catalog and of what it has been found to speak.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from multillama.core.operations import BY_NAME as OPERATIONS_BY_NAME, OPERATIONS, Kind, Operation
 from multillama.core.translate import AnyWay, CountWay, EmbedWay, EstimateWay, ShowWay, Way
+from multillama.dialects.anthropic_messages.billing import without_billing
+from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
 from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS, UNFRAMED
 from multillama.providers.catalog import BY_NAME
 
@@ -22,6 +24,8 @@ _EMBED: Final = {row.dialect: row.name for row in OPERATIONS if row.kind is Kind
 _STREAMED: Final = {"gemini": "stream_generate_content"}
 _SIGNED: Final = ("anthropic.messages", "openai.responses", "gemini")
 """Dialects whose conversations hold signatures."""
+_TIDYING: Final = MappingProxyType({"messages": without_billing, "count_tokens": without_billing})
+_NOTHING: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType({})
 
 
 @lru_cache(maxsize=256)
@@ -48,6 +52,11 @@ def cleaning_of(speaks: tuple[str, ...]) -> Mapping[str, Way]:
         if row.kind is Kind.GENERATE and row.dialect in speaks and row.dialect in _SIGNED
         and row.dialect in CODECS
     })  # fmt: skip
+
+
+def tidying_of(provider: str) -> Mapping[str, Callable[[bytes], bytes]]:
+    """Return operation to what is taken out of bodies that pass; nothing, but for runtimes of open models."""
+    return _TIDYING if provider in OWN_MACHINES else _NOTHING
 
 
 def _way(row: Operation, provider: str, speaks: tuple[str, ...]) -> AnyWay | None:

@@ -31,6 +31,8 @@ class Translator(Protocol):
     """Why an answer is not whole, of which all that came was passed on; its text is half a sentence."""
     streams: bool
     """Once begun: whether the client's bytes come on the way, and not all at the end."""
+    has_ended: bool
+    """True once the last event of a stream has been given, whatever bytes of the endpoint still come."""
 
     def begin(self, *, is_stream: bool) -> bytes:
         """Takes note of what the endpoint sends; returns the content type that the client gets."""
@@ -58,7 +60,7 @@ class ChatTranslator:
         self._reply = Reply(translated.request, asking.model, asking.id, int(asking.at), Losses())
         self.usage: Usage | None = None
         self.failure: GatewayError | None = None
-        self.streams = False
+        self.streams = self.has_ended = False
         self._feed: Callable[[bytes, bool], bytes] = self._feed_whole
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -120,6 +122,7 @@ class ChatTranslator:
                 self.usage = event.usage
             elif isinstance(event, End | Broken):
                 self._is_over = True
+                self.has_ended = isinstance(event, End)
         return events
 
     def _sealed(self, signature: str, *, is_redacted: bool = False) -> str:
@@ -184,7 +187,7 @@ class WholeTranslator:
         self.fault = fault
         self.usage: Usage | None = None
         self.failure: GatewayError | None = None
-        self.streams = False
+        self.streams = self.has_ended = False
         self._held: list[bytes] = []
         self._held_bytes = 0
 

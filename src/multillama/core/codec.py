@@ -125,6 +125,8 @@ class Codec(msgspec.Struct, frozen=True):
     """Field of `Request` to its own name for it, where that is another: `{"max_tokens": "max_output_tokens"}`."""
     stream_type: bytes = b"text/event-stream"
     """The content type of its streams."""
+    tidy: Callable[[Request, Goal], None] | None = None
+    """Takes out of a client's request what its clients say to their own servers only, and would harm elsewhere."""
     answer_here: Callable[[Request, int], bytes | None] | None = None
     """The answer to a request that asks nothing of a model, at this time in seconds since 1970; None for all others."""
     must_stream: Callable[[Request, Goal], bool] | None = None

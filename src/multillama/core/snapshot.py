@@ -4,7 +4,7 @@
 one thing in it that moves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -101,6 +101,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Operation to how it is asked for in a dialect that the endpoint speaks; not there where the client's does."""
     cleaning: Mapping[str, Way] = {}
     """Operation to the way back into its own dialect, for conversations that hold what others have signed."""
+    tidying: Mapping[str, Callable[[bytes], bytes]] = {}
+    """Operation to what takes out of a body that passes what would only harm here: one top-level member at most.
+
+    It returns the same object where there is nothing to take out.
+    """
     rejects_losses: bool = False
     """True where a request is refused that cannot be told it whole; else what is lost is named."""
     input_price: float | None = None

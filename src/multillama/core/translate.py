@@ -124,8 +124,6 @@ class Bound(msgspec.Struct, frozen=True):
     provider: str
     may_drop: bool
     """False where a request that cannot be told whole is refused."""
-    adapt: Callable[[Request, Goal], Request] | None = None
-    """What the endpoint's kind needs beside its dialect."""
 
     @property
     def origin(self) -> str:
@@ -193,8 +191,8 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
     goal = Goal(bound.model, bound.provider, target.family, asking.stream, losses)
     if target.must_stream is not None and target.must_stream(told, goal):
         goal.stream = True
-    if bound.adapt is not None:
-        told = bound.adapt(told, goal)
+    if source.tidy is not None:
+        source.tidy(told, goal)
     for field in unsaid(told, target.says):
         losses.drop(source.names.get(field, field))
     if told.family != target.family:

@@ -34,7 +34,11 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     output_tokens: int | None = None
 
 
-_RESPONSE_OVER: Final = re.compile(rb'"type": ?"response\.(?:completed|incomplete|failed)"')
+_RESPONSE_OVER: Final = re.compile(
+    rb'"type": ?"response\.(?:completed|incomplete|failed)"'
+    rb'|"usage": ?\{ ?"input_tokens": ?\d[^\n]{1,500}"total_tokens": ?\d[^\n]*\}\n\n\Z'
+)
+"""The last event's name, or the usage that it alone has: an agent's instructions and tools stand between the two."""
 
 
 def read_usage(opening: bytes, ending: bytes) -> Usage:

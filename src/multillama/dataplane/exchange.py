@@ -321,7 +321,8 @@ class Exchange:
         relay = self.relay
         if relay.is_begun:
             if error is not None and error.kind == "client_gone":
-                error = None if says_it_is_over(b"".join(relay.ending)) else error
+                is_over = relay.has_all or says_it_is_over(b"".join(relay.ending))
+                error = None if is_over else error
             elif error is not None and not self.is_told:
                 relay.break_off(error)
             self._record(error, relay)

@@ -55,6 +55,10 @@ def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) 
         if target.rename is not None:
             body = replace_member(body, "model", target.rename)
             exchange.story.on_edit("model")
+        tidy = endpoint.tidying.get(operation.name)
+        if tidy is not None and (tidied := tidy(body)) is not body:
+            body = tidied
+            exchange.story.on_edit("system")
         head = opening_lines(exchange.request.head, operation, endpoint)
     framing = b"content-length: %d\r\n\r\n" % len(body)
     attempt.start(head + framing, body, on_over=exchange.wake)

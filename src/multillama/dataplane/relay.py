@@ -78,6 +78,8 @@ class Relay:
     """All whole events so far, where the stream may have to be continued; None where it need not or cannot be."""
     told: tuple[int | None, int | None] | None = None
     """Tokens in and out, where a translation has read them."""
+    has_all: bool = False
+    """True once a translation has given the stream's last event: clients may leave at it."""
     can_tell: bool = False
     """True for a stream that an event of ours can end: its length is not told and it is not compressed."""
     _head_bytes: bytes = b""

@@ -217,11 +217,7 @@ class Interpreter:
         except GatewayError as error:
             self._give_up(error)
             return
-        usage = self._translator.usage
-        # Of an answer in parts, the stream tells what all of them took.
-        is_whole = attempt.stitch is None and self._translator.failure is None
-        if is_last and usage is not None and is_whole:
-            self._relay.told = usage.input_tokens, usage.output_tokens
+        self._count(is_last=is_last)
         if self._head is not None:
             if not is_last:
                 return
@@ -233,6 +229,17 @@ class Interpreter:
             attempt.on_data([data], is_last and failure is None)
         if failure is not None:
             self._give_up(failure)
+
+    def _count(self, *, is_last: bool) -> None:
+        """Tells the relay what the answer took, once all of it is known: many clients leave before the last byte."""
+        translator = self._translator
+        if not (is_last or translator.has_ended):
+            return
+        self._relay.has_all = translator.has_ended
+        # Of an answer in parts, the stream tells what all of them took.
+        is_whole = self._attempt.stitch is None and translator.failure is None
+        if is_whole and (usage := translator.usage) is not None:
+            self._relay.told = usage.input_tokens, usage.output_tokens
 
     def _take_fault(self, fault: bytearray, data: bytes, is_last: bool) -> None:
         if len(fault) < MAX_FAULT_BYTES:

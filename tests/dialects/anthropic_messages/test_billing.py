@@ -1,7 +1,9 @@
+import json
+
 import pytest
 
 from multillama.core.canonical import Image, Message, Request, Source, Text
-from multillama.dialects.anthropic_messages.billing import normalise_billing
+from multillama.dialects.anthropic_messages.billing import normalise_billing, without_billing
 
 LINE = "x-anthropic-billing-header: cc_version=2.1; cc_entrypoint=cli; cch=0a1b2;"
 HELLO = Message("user", [Text("Hello")])
@@ -55,3 +57,44 @@ def test_two_requests_that_differ_in_it_are_the_same_after():
     normalise_billing(second)
 
     assert first == second
+
+
+# in a body that passes
+
+MARK = json.dumps(LINE)
+BOTH = json.dumps(f"{LINE}\n\nBe brief.")
+
+
+@pytest.mark.parametrize(
+    ("system", "kept"),
+    [
+        (f'[{{"type":"text","text":{MARK}}}, {{"type" : "text","text":"Be \\u0062rief."}}]',
+         '[{"type" : "text","text":"Be \\u0062rief."}]'),
+        (f'[{{"type": "text","text":{BOTH},"x":1.0}}]',
+         '[{"type":"text","text":"Be brief.","x":1.0}]'),
+        (f'[{{"type":"text","text":{MARK}}}]', "[]"),
+        (json.dumps(f"{LINE}\nBe brief."), '"Be brief."'),
+    ],
+)  # fmt: skip
+def test_of_a_body_only_the_line_is_taken_and_the_rest_keeps_its_bytes(system, kept):
+    body = '{"model":"m","temperature":1.0e+0,"system":%s,"messages":[]}'
+
+    told = without_billing((body % system).encode())
+
+    assert told.decode() == body % kept
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"system":"Be brief."}',
+        b'{"messages":[{"role":"user","content":%b}]}' % MARK.encode(),
+        b'{"system":["Be brief.",%b]}' % MARK.encode(),
+        b'{"system":[{"text":"Be brief."},{"text":%b}]}' % MARK.encode(),
+        b'{"system":7,"x":%b}' % MARK.encode(),
+        b'{"system":[{"text":%b' % MARK.encode(),
+        b'{"system":[],"x":%b}' % MARK.encode(),
+    ],
+)
+def test_a_body_without_the_line_or_that_nobody_can_read_is_the_same(body):
+    assert without_billing(body) is body

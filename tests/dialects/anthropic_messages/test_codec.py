@@ -1,6 +1,6 @@
 import pytest
 
-from multillama.core.canonical import Request
+from multillama.core.canonical import Message, Request, Text
 from multillama.core.codec import Goal, Losses
 from multillama.dialects.anthropic_messages.codec import CODEC, COUNT_CODEC
 from multillama.dialects.catalog import CODECS, COUNT_CODECS
@@ -34,3 +34,20 @@ def test_what_takes_claude_more_than_ten_minutes_must_be_a_stream(
     goal = Goal(model, provider, "anthropic", False, Losses())
 
     assert CODEC.must_stream(Request("m", max_tokens=max_tokens), goal) is must
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "left"),
+    [
+        ("smollm2", "llama.cpp", []),
+        ("gpt-5", "openai", []),
+        ("anthropic/claude-opus-5", "openrouter", ["system"]),
+    ],
+)
+def test_the_billing_text_is_for_claudes(model, provider, left):
+    line = Text("x-anthropic-billing-header: cch=12345;")
+    request = Request("m", [Message("system", [line])])
+
+    CODEC.tidy(request, Goal(model, provider, "openai", False, Losses()))
+
+    assert [message.role for message in request.messages] == left

@@ -168,3 +168,9 @@ def test_instructions_are_repeated_of_any_clients_request():
     to.request.messages = [Message("system", [Text("a")]), Message("assistant", [Reasoning("hm")])]
 
     assert response(to)["instructions"] == "a"
+
+
+def test_the_usage_stands_last_where_whoever_counts_looks_for_it():
+    told = response(reply(asked(input="hi")))
+
+    assert list(told)[-1] == "usage"

@@ -12,7 +12,8 @@ from multillama.dialects.anthropic_messages.answer import (
     write_answer,
     write_count,
 )
-from multillama.dialects.anthropic_messages.claude import takes_long
+from multillama.dialects.anthropic_messages.billing import normalise_billing
+from multillama.dialects.anthropic_messages.claude import is_claude, takes_long
 from multillama.dialects.anthropic_messages.fault import (
     read_fault,
     write_fault,
@@ -27,6 +28,11 @@ from multillama.dialects.anthropic_messages.request import (
 from multillama.dialects.anthropic_messages.writer import MessagesWriter
 
 _DIALECT: Final = "anthropic.messages"
+
+
+def _tidy(request: Request, goal: Goal) -> None:
+    if not is_claude(goal.model, goal.provider):
+        normalise_billing(request)
 
 
 def _must_stream(request: Request, goal: Goal) -> bool:
@@ -57,6 +63,7 @@ CODEC: Final = Codec(
             "parallel_tools": "tool_choice.disable_parallel_tool_use",
         }
     ),
+    tidy=_tidy,
     must_stream=_must_stream,
 )  # fmt: skip
 

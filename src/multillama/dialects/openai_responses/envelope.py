@@ -134,10 +134,11 @@ class Envelope:
             "model": self._reply.model,
             "output": output,
             "service_tier": tier or self._reply.request.service_tier,
-            "usage": write_usage(usage, is_own=self.is_own),
             **self._echo,
             **self.extras,
             **end,
+            # the last, as at OpenAI: whoever counts reads the end of an answer
+            "usage": write_usage(usage, is_own=self.is_own),
         }
 
 
