@@ -432,6 +432,13 @@ def test_the_head_that_a_wait_has_opened_says_how_long_it_was_until_then():
     assert 1000 <= int(line.rpartition(b" ")[2]) <= 1100
 
 
+def test_the_head_that_a_wait_has_opened_names_no_way_that_nobody_has_taken_yet():
+    _, _, client = waits_alive()
+
+    assert b"x-multillama-endpoint: -" in head_of(client)
+    assert b"x-multillama-path" not in client.received
+
+
 def test_the_comments_of_a_wait_are_counted_once():
     stage, transport, _ = waits_alive()
 

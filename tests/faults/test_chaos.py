@@ -78,16 +78,22 @@ class Chaos:
                 self.kills += 1
 
 
+Flags = Callable[..., list[str]]
+"""The endpoints' URLs to the flags of the gateway."""
+
+
 @asynccontextmanager
-async def scene(log: Path, behaviour: Behaviour) -> AsyncIterator[tuple[Gateway, Chaos]]:
-    """A gateway process, started by the plain command line, in front of the scripted endpoints."""
+async def scene(
+    log: Path, behaviour: Behaviour, flags: Flags = endpoints
+) -> AsyncIterator[tuple[Gateway, Chaos]]:
+    """A gateway process, by default started by the plain command line, in front of the scripted endpoints."""
     print(f"seed {SEED}")
     async with AsyncExitStack() as stack:
         servers = [ScriptedServer(["m1"], text=TEXT) for _ in range(ENDPOINTS)]
         for server in servers:
             server.listing, server.default = LLAMA_CPP, behaviour
             await stack.enter_async_context(server)
-        gateway = running(*endpoints(*(server.url for server in servers)), log=log)
+        gateway = running(*flags(*(server.url for server in servers)), log=log)
         # In a thread: it waits for the listings, which this loop answers.
         yield await asyncio.to_thread(gateway.__enter__), Chaos(servers, random.Random(SEED))
         await asyncio.to_thread(gateway.__exit__, None, None, None)
@@ -188,6 +194,33 @@ async def test_two_hundred_streams_survive_the_death_of_their_endpoints(tmp_path
     assert len(exchanges) == right
     assert {exchange["outcome"] for exchange in exchanges} == {"ok"}
     assert len(resumed) > STREAMS // 4
+
+
+async def test_streams_survive_it_where_one_endpoint_speaks_another_dialect(tmp_path: Path) -> None:
+    over = asyncio.get_running_loop().time() + ROUND_S
+
+    def flags(*urls: str) -> list[str]:
+        rows: list[dict[str, Any]] = [{"url": url} for url in urls]
+        rows[0]["dialects"] = ["anthropic.messages"]
+        file = tmp_path / "multillama.yaml"
+        file.write_text(json.dumps({"endpoints": rows}))
+        return ["--config", str(file)]
+
+    async with scene(tmp_path / "log", PACE, flags) as (gateway, chaos):
+        # A completion cannot be continued as a message.
+        kinds = [(REQUESTS[name], WHOLE[name]) for name in ("chat", "messages")]
+        *heard, _ = await asyncio.gather(
+            *[ask_until(over, gateway.port, *kinds[n % len(kinds)]) for n in range(2 * CLIENTS)],
+            chaos.rage(ROUND_S),
+        )
+
+    exchanges = gateway.exchanges()
+    resumed = [exchange for exchange in exchanges if exchange["attempts"] > 1]
+    right = sum(count for count, _ in heard)
+    print(f"{right} streams, {len(resumed)} not by one endpoint, {chaos.kills} kills")
+    assert [answer for _, answers in heard for answer in answers] == []
+    assert {exchange["outcome"] for exchange in exchanges} == {"ok"}
+    assert len(resumed) > CLIENTS // 4
 
 
 async def test_answers_that_have_not_begun_survive_it_too(tmp_path: Path) -> None:

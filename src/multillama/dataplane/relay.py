@@ -27,6 +27,8 @@ ANTHROPIC: Final = "anthropic.messages"
 PATH: Final = b"x-multillama-path"
 PASSED: Final = "\r\nx-multillama-path: passthrough"
 """Says that the body goes as it is; a translation names its two dialects instead."""
+NOBODY: Final = "-"
+"""In place of the endpoint's name, where it is not known yet."""
 UNBUFFERED: Final = b"x-accel-buffering: no"
 """Tells an nginx in front of us to pass events on as they come."""
 
@@ -114,7 +116,7 @@ class Relay:
         client, lines, length = self._client, head.lines, head.length
         if not head.has_date:  # RFC 9110 §6.6.1
             lines.append(b"date: " + client.date())
-        way = "" if PATH in notes else PASSED
+        way = "" if PATH in notes or endpoint == NOBODY else PASSED
         own = f"{self._ids(head)}\r\nx-multillama-endpoint: {endpoint}{way}"
         if length is not None:
             self._is_framed = True
@@ -227,7 +229,7 @@ class Relay:
             head = AnswerHead(200)
             head.is_event_stream = True
             head.lines = [b"content-type: text/event-stream", b"cache-control: no-cache"]
-            self.begin(head, "-", at=at, notes=notes)
+            self.begin(head, NOBODY, at=at, notes=notes)
         self.pass_on(comment, False)
 
     @property
