@@ -311,7 +311,31 @@ def compatibility() -> str:
     return str(table_of_tests["markdown"]())
 
 
+def losses() -> str:
+    """What is lost between two dialects, as counted over recorded traffic."""
+    counts = json.loads((ROOT / "tests" / "cases" / "losses.json").read_text())
+    lines = []
+    for pair, kinds in counts["lost"].items():
+        of = counts["recordings"][pair.partition(" -> ")[0]]
+        cells = [_lost(kinds.get(kind, {})) for kind in ("request", "answer")]
+        changed = kinds.get("request_home", {}) | kinds.get("answer_home", {})
+        lines.append((code(pair), str(of), *cells, _lost(changed)))
+    head = (
+        "from -> to",
+        "recordings",
+        "left out of requests",
+        "left out of answers",
+        "other when home again",
+    )
+    return table(head, lines)
+
+
+def _lost(counts: dict[str, int]) -> str:
+    return ", ".join(f"{code(name)} {count}" for name, count in counts.items())
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
+    "losses": losses,
     "flags": flags,
     "settings": settings,
     "operations": operations,

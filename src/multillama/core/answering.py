@@ -91,6 +91,11 @@ class ChatTranslator:
         fault = self._way.target.read_fault(status, body)
         return self._way.source.write_fault(fault), fault.retry_after_s
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """What of the answer the client could not be told, so far."""
+        return self._reply.losses.names
+
     # --- as a stream -------------------------------------------------------------------------
 
     def _feed_stream(self, data: bytes, is_last: bool) -> bytes:

@@ -37,7 +37,7 @@ _ALWAYS: Final = frozenset((
 ))  # fmt: skip
 """Fields that every dialect can say, or whose writer tells by itself that it cannot."""
 _DEFAULT: Final = Request("")
-_SAYS_NOTHING: Final[Mapping[str, object]] = MappingProxyType({
+SAYS_NOTHING: Final[Mapping[str, object]] = MappingProxyType({
     "n": 1, "presence_penalty": 0, "frequency_penalty": 0, "repeat_penalty": 1, "min_p": 0, "logprobs": False,
     "top_logprobs": 0, "logit_bias": {}, "metadata": {}, "store": False, "suffix": "", "parallel_tools": True,
     "modalities": ["text"], "format": Format("text"), "tool_choice": ToolChoice("auto"), "service_tier": "auto",
@@ -225,7 +225,7 @@ def unsaid(request: Request, says: frozenset[str]) -> list[str]:
 def _beyond(says: frozenset[str]) -> tuple[tuple[str, tuple[object, object]], ...]:
     """Returns the fields that a dialect has no word for, each with the values that say nothing."""
     return tuple(
-        (field, (getattr(_DEFAULT, field), _SAYS_NOTHING.get(field)))
+        (field, (getattr(_DEFAULT, field), SAYS_NOTHING.get(field)))
         for field in Request.__struct_fields__
         if field not in says and field not in _ALWAYS
     )

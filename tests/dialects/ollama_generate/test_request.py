@@ -89,7 +89,7 @@ def test_a_conversation_becomes_plain_text_and_its_roles_a_loss():
     )
 
     assert written(request) == (
-        {"system": "s", "prompt": "a\n\nb\n\nd", "images": [PNG]},
+        {"system": "s", "prompt": "a\n\nb\n\nr\n\nd", "images": [PNG]},
         ("tool_calls", "tool_result", "extras.x", "messages.role", "messages.reasoning"),
     )
 
@@ -100,6 +100,12 @@ def test_a_conversation_becomes_plain_text_and_its_roles_a_loss():
 def test_what_would_be_misunderstood_is_refused(body):
     with pytest.raises(Misfit, match=next(iter(body))):
         read(**body)
+
+
+def test_an_image_alone_is_not_taken_for_an_order_to_load_the_model():
+    request = Request("m", [Message("user", [Image(Source(PNG))])])
+
+    assert written(request) == ({"prompt": " ", "images": [PNG]}, ())
 
 
 def test_a_suffix_of_a_conversation_is_told():

@@ -13,6 +13,7 @@ from multillama.core.canonical import (
     Source,
     Text,
     ToolCall,
+    ToolResult,
 )
 from multillama.core.codec import Goal, Losses, Misfit
 from multillama.dialects.openai_completions.request import NAMES, SAYS, read_request, write_request
@@ -90,10 +91,14 @@ def test_a_conversation_becomes_plain_text():
 
     messages.append(Message("assistant", [Refusal("No."), Reasoning("hm"), ToolCall("c", "f")]))
 
-    losses = ("messages.role", "image", "messages.reasoning", "tool_calls")
+    messages.append(
+        Message("tool", [ToolResult("c", [Text("found"), Image(Source(url="https://a"))])])
+    )
+
+    losses = ("messages.role", "image", "messages.reasoning", "tool_calls", "tool_result")
     body = write(Request("m", messages), losses=losses)
 
-    assert body == {"model": "up", "prompt": "a\n\nb\n\nNo."}
+    assert body == {"model": "up", "prompt": "a\n\nb\n\nNo.\n\nfound"}
 
 
 def test_members_of_another_dialect_of_the_family_are_lost():

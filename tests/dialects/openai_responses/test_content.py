@@ -180,7 +180,7 @@ def test_a_content_is_a_text_or_a_list(value, parts):
         (Audio(Source(url="https://x")), None, ("audio",)),
         (Refusal("no"), {"type": "input_text", "text": "no"}, ()),
         (Foreign("content.x", {}), None, ("foreign:content.x",)),
-        (Reasoning("hm"), None, ("reasoning",)),
+        (Reasoning("hm"), None, ("messages.reasoning",)),
         (ToolCall("c", "f"), None, ("tool_call",)),
         (ToolResult("c"), None, ("tool_result",)),
     ],

@@ -284,7 +284,7 @@ def test_what_is_no_item_is_told_with_its_place(value, place):
         (Message("assistant", [Reasoning("", "sig", is_redacted=True)]), [
             {"type": "reasoning", "summary": [], "encrypted_content": "sig"},
         ], ()),
-        (Message("assistant", [Reasoning("hm")]), [], ("reasoning",)),
+        (Message("assistant", [Reasoning("hm")]), [], ("messages.reasoning",)),
         (Message("assistant", [Image(Source(data="QQ"))]), [], ("image",)),
         (Message("assistant", [Foreign("content.x", {})]), [], ("foreign:content.x",)),
         (Message("tool", [Text("odd")]), [], ("text",)),

@@ -242,7 +242,7 @@ def test_an_image_elsewhere_cannot_be_told():
         (Foreign("x", {"type": "x"}), True, {"type": "x"}, ()),
         (Foreign("x", {"type": "x"}), False, None, ("foreign:x",)),
         (Foreign("content.x", {"type": "x"}), True, None, ("foreign:content.x",)),
-        (Reasoning("hm"), True, None, ("reasoning",)),
+        (Reasoning("hm"), True, None, ("messages.reasoning",)),
     ],
 )
 def test_other_parts_are_told_as_they_came_or_not_at_all(part, is_own, item, lost):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from multillama.core.canonical import Extras, Message, Part, Request, Text
+from multillama.core.canonical import Extras, Message, Part, Request, Text, ToolResult
 from multillama.core.codec import Goal
 from multillama.core.shape import Members, Object, decode_object
 from multillama.dialects.ollama_family.contents import Contents
@@ -83,6 +83,11 @@ def _write_messages(request: Request, goal: Goal, body: Object) -> None:
         turns += not is_system
         for part in message.parts:
             (system if is_system else contents).add(part)
+            if isinstance(part, ToolResult):
+                for (
+                    inner
+                ) in part.parts:  # what a tool has found is worth reading, wherever it stands
+                    contents.add(inner)
         contents.spare(message.extras)
     if turns > 1:
         goal.losses.drop("messages.role")
@@ -90,7 +95,8 @@ def _write_messages(request: Request, goal: Goal, body: Object) -> None:
         body["suffix"] = request.suffix
     if system.texts:
         body["system"] = system.text("\n")
-    body["prompt"] = contents.text("\n\n" if turns > 1 else "\n")
+    # without a prompt the model would only be loaded
+    body["prompt"] = contents.text("\n\n" if turns > 1 else "\n") or (" " if turns else "")
     images = [*system.images, *contents.images]
     if images:
         body["images"] = images

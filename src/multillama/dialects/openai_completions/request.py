@@ -125,10 +125,12 @@ _NAMES: Final[Mapping[type, str]] = MappingProxyType(
 def _told_plainly(request: Request, goal: Goal) -> str:
     goal.losses.drop("messages.role")
     texts = []
-    for message in request.messages:
-        for part in message.parts:
-            if isinstance(part, Text | Refusal):
-                texts.append(part.text)
-            else:
-                goal.losses.drop(_NAMES.get(type(part)) or type(part).__name__.lower())
+    parts = [part for message in request.messages for part in message.parts]
+    for part in parts:
+        if isinstance(part, Text | Refusal):
+            texts.append(part.text)
+        else:
+            goal.losses.drop(_NAMES.get(type(part)) or type(part).__name__.lower())
+        if isinstance(part, ToolResult):  # what it has found is worth reading, wherever it stands
+            texts += [inner.text for inner in part.parts if isinstance(inner, Text)]
     return "\n\n".join(texts)

@@ -180,7 +180,7 @@ _NAMES: Final[dict[type, str]] = {
     Image: "image",
     Audio: "audio",
     File: "file",
-    Reasoning: "reasoning",
+    Reasoning: "messages.reasoning",
     ToolCall: "tool_call",
     ToolResult: "tool_result",
 }
