@@ -242,6 +242,15 @@ def test_a_target_whose_endpoint_is_misspelt_is_a_fault():
     )
 
 
+def test_an_alias_of_nothing_is_a_fault():
+    with pytest.raises(BadFile) as caught:
+        read_config("aliases:\n  a: x\n  b:\n", "m.yaml", reading())
+
+    assert caught.value.problems == (
+        "m.yaml:3: aliases.b: leads nowhere; name a model, or leave it out",
+    )
+
+
 @pytest.mark.parametrize("target", ["localhost:11434/x", "meta-llama/x"])
 def test_a_target_may_name_an_endpoint_by_its_address_and_a_model_with_a_slash(target):
     text = (

@@ -38,7 +38,7 @@ PROOFS = {
     "A client's key never reaches an endpoint": [
         "tests/wire/test_heads.py::test_framing_credentials_and_hop_by_hop_fields_end_here",
         "tests/docs/test_seed_live.py::test_each_endpoint_gets_its_own_key_and_null_is_none",
-        "tests/control/test_endpoints.py::test_the_key_is_in_the_fixed_head_and_nowhere_else",
+        "tests/control/test_endpoints.py::test_the_key_is_in_the_heads_and_nowhere_else",
         "tests/faults/test_pass_through.py::test_a_redirect_passes_and_is_not_followed",
         "tests/control/test_lister.py::test_a_redirect_names_its_target_without_secrets",
     ],

@@ -288,9 +288,12 @@ class _Reader:
     # --- aliases -----------------------------------------------------------------------------
 
     def _alias_problems(self) -> Iterator[Problem]:
-        aliases = self._data.get("aliases")
+        aliases = self._data.get("aliases") or {}
         if not isinstance(aliases, dict):
             return
+        for path in self._document.lines:
+            if path[:-1] == ("aliases",) and path[-1] not in aliases:  # what is null is left out
+                yield Problem(path, "leads nowhere; name a model, or leave it out")
         names = self._endpoint_names()
         for name, value in aliases.items():
             if not name or name != name.strip() or len(name) > 200:
