@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import click
 
+from multillama.config.file import ON_TOP
 from multillama.config.schema import SETTINGS, Setting
 from multillama.core.causes import CAUSES, Scope, cause_of_error
 from multillama.core.operations import OPERATIONS, Body
@@ -246,10 +247,11 @@ def config_file() -> str:
         )
         for section, part in sections
     ]
-    top = parts["FileSettings"]["properties"]["refresh_s"]
-    texts.insert(
-        1, f"**`refresh_s`** ({_takes(top)}): {_told(top)} Default: `{top['default']:g}`.\n"
-    )
+    for name in sorted(ON_TOP, reverse=True):
+        top = parts["FileSettings"]["properties"][name]
+        texts.insert(
+            1, f"**`{name}`** ({_takes(top)}): {_told(top)} Default: `{top['default']:g}`.\n"
+        )
     return "\n".join(texts)
 
 

@@ -48,11 +48,13 @@ FAILURES: Final[dict[str, Failure]] = {
     "bad_wish": _client(400),
     "not_capable": _client(400),
     "not_translatable": _client(400),
+    "previous_response_not_found": _client(400),
     "invalid_api_key": _client(401, "authentication_error"),
     "host_not_allowed": _client(403, "permission_error"),
     "cross_site_request": _client(403, "permission_error"),
     "path_not_found": _client(404),
     "model_not_found": _client(404),
+    "response_not_found": _client(404),
     "exchange_not_found": _client(404),
     "method_not_allowed": _client(405),
     "request_timeout": _client(408, "timeout_error"),
@@ -102,12 +104,16 @@ CURES: Final[dict[str, str]] = {
     " what each lacks. Choose another model.",
     "not_translatable": "The endpoint speaks another dialect, which has no word for the member that the message names:"
     " leave it out, or let it be dropped (`untranslatable: warn`).",
+    "previous_response_not_found": "Send the whole conversation as `input`, or let the gateway keep responses:"
+    " `--responses-store 1000`.",
     "invalid_api_key": "`--api-key` is set: send that key, as `Authorization: Bearer …`.",
     "host_not_allowed": "Open the page by the name or address of `--host`, or set `--api-key`.",
     "cross_site_request": "A web page of another site has called. Set `--api-key`, and let the page send it.",
     "path_not_found": "Check the base URL of the client: it ends in `/v1`.",
     "model_not_found": "`GET /v1/models` lists all models. If the endpoint that has it is down or refuses its key, the"
     " table at the start, the page and `multillama models` say so.",
+    "response_not_found": "The gateway keeps responses with `--responses-store` only: so many, so long, and each for"
+    " the key that asked for it.",
     "exchange_not_found": "`multillama explain` lists the exchanges that are remembered.",
     "method_not_allowed": "The message names the methods that this path takes.",
     "request_timeout": "The client sent its request too slowly: see `--header-timeout-s` and `--body-timeout-s`.",

@@ -3,12 +3,14 @@ from multillama.app.compiled import (
     limits_of,
     secrets_of,
     selection_of,
+    store_limits_of,
     timeouts_of,
 )
 from multillama.config.routing import AliasSetting, RoutingSetting
 from multillama.config.schema import EndpointSetting, Settings
 from multillama.control.endpoints import make_endpoints
 from multillama.core.snapshot import Limits, Timeouts
+from multillama.core.stored_responses import StoreLimits
 from multillama.providers.listing import Row
 
 
@@ -51,3 +53,10 @@ def test_keys_and_the_values_of_headers_are_secrets():
     endpoint = EndpointSetting(url="http://a/", key="k", headers={"x-token": "t"})
 
     assert secrets_of(Settings(port=1, api_key="a", endpoints=(endpoint,))) == ("k", "a", "t")
+
+
+def test_nothing_is_stored_unless_the_settings_say_how_many():
+    given = Settings(port=1, responses_store=7, responses_store_bytes=5000, responses_store_s=60)
+
+    assert store_limits_of(Settings(port=1)).responses == 0
+    assert store_limits_of(given) == StoreLimits(7, 5000, 60)

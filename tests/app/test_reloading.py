@@ -18,10 +18,11 @@ from multillama.config.load import BadSetting
 from multillama.config.sources import Source, load_settings
 from multillama.testing.behaviours import Behaviour
 from multillama.testing.server import ScriptedServer
-from tests.faults.client import ask, chat, connected
+from tests.faults.client import ask, chat, connected, post
 from tests.gateway import free_port
 
 RELOADS = 100
+STORED = b'{"id":"r1","object":"response","status":"completed","output":[]}'
 
 
 class Scene:
@@ -279,6 +280,28 @@ async def test_time_limits_change_and_the_port_does_not(servers, tmp_path, capsy
         assert scene.snapshot.timeouts.idle_s == 7
         assert (await ask(port, chat())).status == 200
     assert f"only a restart changes: port {port} -> {scene.port}" in capsys.readouterr().out
+
+
+async def test_stored_responses_survive_a_reload_that_leaves_them_room(servers, tmp_path):
+    a, _, _ = servers
+    a.default = Behaviour(body=STORED)
+    turn = {"model": "m1", "input": "Hi"}
+    scene = Scene(tmp_path, text_of(endpoint("a", a.url), responses_store=9))
+    async with scene.serving():
+        listener = scene.gateway.listener
+        await ask(scene.port, post("/v1/responses", turn))
+        first = len(listener.responses)
+
+        await scene.reload(text_of(endpoint("a", a.url), responses_store=8))
+        after = await ask(scene.port, post("/v1/responses", turn | {"previous_response_id": "r1"}))
+        limit = listener.responses.limits.responses
+        await scene.reload(text_of(endpoint("a", a.url)))
+        without = await ask(
+            scene.port, post("/v1/responses", turn | {"previous_response_id": "r1"})
+        )
+
+    assert (first, after.status, limit, without.status) == (1, 200, 8, 400)
+    assert listener.responses is None
 
 
 async def test_time_limits_of_an_endpoint_are_obeyed(servers, tmp_path):

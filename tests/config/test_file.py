@@ -352,7 +352,8 @@ def test_the_schema_can_be_made():
     schema = msgspec.json.schema(FileSettings)
 
     assert set(schema["$defs"]["FileSettings"]["properties"]) == {
-        "listen", "endpoints", "aliases", "routing", "refresh_s", "timeouts", "limits",
+        "listen", "endpoints", "aliases", "routing", "refresh_s", "responses_store", "timeouts",
+        "limits",
     }  # fmt: skip
 
 

@@ -353,3 +353,22 @@ def test_without_its_key_an_endpoint_is_the_same_but_for_that(url: str) -> None:
 
     assert (stripped.fixed_head, stripped.has_key) == (bare.fixed_head, False)
     assert (stripped.own_heads, bare.own_heads) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("provider", "dialects", "keeps"),
+    [
+        ("openai", (), True),
+        ("azure", (), True),
+        ("llama.cpp", (), False),
+        ("openai", ("openai.chat",), False),
+    ],
+)
+def test_responses_are_kept_where_the_provider_does_and_is_asked_in_its_own_words(
+    provider: str, dialects: tuple[str, ...], keeps: bool
+) -> None:
+    setting = EndpointSetting(url="http://a/", provider=provider, dialects=dialects)
+
+    [endpoint] = make_endpoints((setting,), {})
+
+    assert endpoint.keeps_responses is keeps

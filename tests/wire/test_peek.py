@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from multillama.errors import GatewayError
-from multillama.wire.peek import WHOLE_BELOW_BYTES, View, peek, replace_member
+from multillama.wire.peek import WHOLE_BELOW_BYTES, View, edit_members, peek, replace_member
 
 
 def failure(body):
@@ -268,3 +268,19 @@ def test_in_a_very_large_body_a_second_plain_model_is_refused_without_a_walk():
     assert failure(body).kind == "invalid_json"
 
     assert time.process_time() - started < 0.5
+
+
+def test_members_are_replaced_added_and_taken_away_and_every_other_value_keeps_its_bytes():
+    body = b'{"a": 1.50, "b":2, "c": [ 1 ]}'
+
+    edited = edit_members(body, {"b": b"[3]", "c": None, "d": b"{}", "e": None})
+
+    assert edited == b'{"a":1.50,"b":[3],"d":{}}'
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 5000])
+def test_no_members_are_edited_in_what_is_no_object(body):
+    with pytest.raises(GatewayError) as refused:
+        edit_members(body, {"a": None})
+
+    assert refused.value.kind == "invalid_json"

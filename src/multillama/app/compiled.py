@@ -8,6 +8,7 @@ from multillama.control.compile import compile_snapshot
 from multillama.control.discovery import Compile
 from multillama.control.routes import Select, routing_of, selection
 from multillama.core.snapshot import Endpoint, Limits, Timeouts
+from multillama.core.stored_responses import StoreLimits
 
 
 def timeouts_of(settings: Settings) -> Timeouts:
@@ -34,6 +35,13 @@ def limits_of(settings: Settings) -> Limits:
         head_bytes=settings.max_head_bytes,
         body_bytes=settings.max_body_bytes,
         upload_bytes=settings.max_upload_bytes,
+    )
+
+
+def store_limits_of(settings: Settings) -> StoreLimits:
+    """Returns how many responses are stored."""
+    return StoreLimits(
+        settings.responses_store, settings.responses_store_bytes, settings.responses_store_s
     )
 
 

@@ -22,6 +22,7 @@ from multillama.app.compiled import (
     compiler_of,
     secrets_of,
     selection_of,
+    store_limits_of,
     timeouts_of,
 )
 from multillama.app.listing import Detected, Listed, detect, list_models, look_at
@@ -40,6 +41,7 @@ from multillama.control.warmth import Prober
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.record import Record
 from multillama.core.snapshot import Endpoint, Snapshot
+from multillama.core.stored_responses import ResponseStore
 from multillama.dataplane.fetch import Question
 from multillama.dataplane.handoff import Handoff
 from multillama.dataplane.listener import Listener
@@ -120,6 +122,7 @@ class Gateway:
                 on_record=self._on_record,
                 hand_over=self._handoff.take,
             )
+            self._set_store(settings)
             self.listener.on_crash = partial(self._on_task_failure, "exchange")
             self.listener.on_story = self.view.explanations.on_story
             self.view.live = self.listener.live
@@ -182,6 +185,7 @@ class Gateway:
         self._redactor = self.view.explanations.redactor = Redactor(self._secrets)
         self._calling.timeouts = self._handoff.timeouts = timeouts
         self.view.on_settings(settings)
+        self._set_store(settings)
         if old.api_key != settings.api_key:
             self._log_all_out()
         self.discovery.reconfigure(
@@ -192,6 +196,16 @@ class Gateway:
         )
         self.tasks.spawn(self._settle(), name="aliases")
         await self.discovery.published()
+
+    def _set_store(self, settings: Settings) -> None:
+        """Lets the data plane store as many responses as the settings say, and keeps those that it has."""
+        limits, listener = store_limits_of(settings), self.listener
+        if not limits.responses:
+            listener.responses = None
+        elif listener.responses is None:
+            listener.responses = ResponseStore(limits)
+        else:
+            listener.responses.resize(limits)
 
     async def _settle(self) -> None:
         """Waits until the endpoints have answered, before anything is said of what they do not list."""

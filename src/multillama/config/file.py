@@ -37,7 +37,7 @@ The text of `provider` is its name; that of `url` and of `local_only` is the URL
 SECTIONS: Final = {"Main settings": "listen", "Time limits": "timeouts", "Size limits": "limits"}
 """Group of a row to the section of the file that it stands in."""
 NOT_IN_FILE: Final = frozenset({"url", "key", "config"})
-ON_TOP: Final = frozenset({"refresh_s"})
+ON_TOP: Final = frozenset({"refresh_s", "responses_store"})
 """Rows that stand in no section."""
 
 _VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")

@@ -125,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     log_format: LogFormat = "auto"
     refresh_s: float = 300.0
+    responses_store: int = 0
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 600.0
     probe_after_s: float = 5.0
@@ -136,10 +137,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_idle_s: float = 55.0
     write_timeout_s: float = 60.0
     drain_s: float = 30.0
+    responses_store_s: float = 86400.0
     max_target_bytes: int = 8192
     max_head_bytes: int = 32768
     max_body_bytes: int = 67108864
     max_upload_bytes: int = 536870912
+    responses_store_bytes: int = 268435456
 
     def __repr__(self) -> str:
         return f"Settings({self.host}:{self.port}, {len(self.endpoints)} endpoints)"
@@ -234,6 +237,17 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _seconds(
         "refresh_s", 300.0, "How often the endpoints are asked for their models.", minimum=1.0
     )._replace(group=_MAIN),
+    Setting(
+        "responses_store",
+        int,
+        0,
+        0,
+        1_000_000,
+        "",
+        "How many responses of /v1/responses are kept in memory, for previous_response_id with endpoints"
+        " that keep none; 0 is none.",
+        _MAIN,
+    ),
     _seconds("connect_timeout_s", 5.0, "Name look-up, TCP and TLS to an endpoint, together."),
     _seconds(
         "first_byte_timeout_s",
@@ -253,6 +267,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _seconds("pool_idle_s", 55.0, "An endpoint connection on which nothing happens."),
     _seconds("write_timeout_s", 60.0, "A client that does not take the answer's bytes."),
     _seconds("drain_s", 30.0, "What still runs after SIGTERM or Ctrl-C.", minimum=0.0),
+    _seconds("responses_store_s", 86400.0, "How long a stored response is kept.")._replace(
+        maximum=30 * _DAY_S
+    ),
     _bytes("max_target_bytes", 8192, "Path and query of a request.", minimum=64, maximum=1024**2),
     _bytes("max_head_bytes", 32768, "All headers of a request.", minimum=512, maximum=1024**2),
     _bytes("max_body_bytes", 67108864, "A JSON request body.", minimum=1, maximum=4 * _GIB),
@@ -261,6 +278,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         536870912,
         "A multipart upload (audio, images).",
         minimum=1,
+        maximum=64 * _GIB,
+    ),
+    _bytes(
+        "responses_store_bytes",
+        268435456,
+        "All stored responses together, with the conversations before them.",
+        minimum=1024,
         maximum=64 * _GIB,
     ),
 )

@@ -151,6 +151,7 @@ class _Speech(TypedDict):
     ways: Mapping[str, AnyWay]
     cleaning: Mapping[str, Way]
     tidying: Mapping[str, Callable[[bytes], bytes]]
+    keeps_responses: bool
 
 
 def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
@@ -160,6 +161,7 @@ def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
         "ways": ways_of(provider.name, speaks),
         "cleaning": cleaning_of(speaks),
         "tidying": tidying_of(provider.name),
+        "keeps_responses": provider.keeps_responses and "openai.responses" in speaks,
     }
 
 

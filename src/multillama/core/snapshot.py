@@ -106,6 +106,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     It returns the same object where there is nothing to take out.
     """
+    keeps_responses: bool = False
+    """True where `previous_response_id` means something to it."""
     rejects_losses: bool = False
     """True where a request is refused that cannot be told it whole; else what is lost is named."""
     input_price: float | None = None

@@ -18,6 +18,7 @@ from multillama.core.refusal import error_body
 from multillama.core.retry import SHOULD_NOT_RETRY
 from multillama.core.routing import MAX_SHOWN_NAME
 from multillama.core.snapshot import Snapshot, Target
+from multillama.core.stored_responses import ResponseStore
 from multillama.core.strategies import Live
 from multillama.core.usage import says_it_is_over
 from multillama.dataplane.attempt import Attempt
@@ -47,6 +48,8 @@ class Server(Protocol):
     budget: RetryBudget
     calls: "dict[object, Call]"
     """Calls in flight that others may share, by all that must be equal."""
+    responses: ResponseStore | None
+    """Kept for endpoints that keep none; None where that is not wanted."""
 
     def now(self) -> float:
         """The monotonic clock, in seconds."""

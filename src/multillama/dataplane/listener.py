@@ -17,6 +17,7 @@ from multillama.core.plan import Plan
 from multillama.core.record import Record
 from multillama.core.refusal import error_body
 from multillama.core.snapshot import Snapshot, Target
+from multillama.core.stored_responses import ResponseStore
 from multillama.core.strategies import Live
 from multillama.dataplane.builtin import (
     SUPPORTED,
@@ -31,6 +32,7 @@ from multillama.dataplane.downstream import LINGER_S, Downstream
 from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.places import on_snapshot
 from multillama.dataplane.pool import Pool
+from multillama.dataplane.stored import Place, answer_stored, find_stored
 from multillama.dataplane.story import Story
 from multillama.dataplane.timers import NEVER, Timers
 from multillama.errors import GatewayError
@@ -73,6 +75,7 @@ class Listener:
         self.random = random.random
         self.budget = RetryBudget()
         self.calls: dict[object, Call] = {}
+        self.responses: ResponseStore | None = None
         self.live = Live(self.random, self.left_alone)
         self.on_story: Callable[[Record, Story | Plan], None] = _forget
         """Told of each exchange of which there is more to tell than its record has, before it."""
@@ -191,6 +194,9 @@ class Listener:
             self._hand_over(connection.transport, raw + connection.leave())
             return
         operation = find_operation(path)
+        if (place := find_stored(path)) is not None:
+            self._serve_stored(connection, head, length, place)
+            return
         stray = _stray(head) if operation is None else None
         if stray is not None:
             answer = Answer("-", stray.status, error_body(stray, reads(head)), stray)
@@ -208,6 +214,27 @@ class Listener:
         except GatewayError as error:
             lines = {405: allowed, 401: b"www-authenticate: Bearer\r\n"}.get(error.status, b"")
             answer = Answer("-", error.status, error_body(error, reads(head)), error)
+            self._answer(connection, head, length, answer, lines)
+        else:
+            self._answer(connection, head, length, answer, b"")
+
+    def _serve_stored(
+        self, connection: Downstream, head: Head, length: int | None, place: Place
+    ) -> None:
+        """Serves what is asked of the stored responses."""
+        allowed, method = place.allowed, head.method.decode("latin-1")
+        lines = b"allow: %b\r\n" % allowed.encode()
+        if method == "OPTIONS":
+            self._answer(connection, head, length, Answer("options", 204, b""), lines)
+            return
+        try:
+            if method not in allowed.split(", "):
+                methods = tuple(allowed.split(", "))
+                raise wrong_method(method, head.path.decode("latin-1"), methods).error
+            answer = answer_stored(place, head, self.snapshot, self.responses, now=self.now())
+        except GatewayError as error:
+            lines = {405: lines, 401: b"www-authenticate: Bearer\r\n"}.get(error.status, b"")
+            answer = Answer("-", error.status, error_body(error), error)
             self._answer(connection, head, length, answer, lines)
         else:
             self._answer(connection, head, length, answer, b"")

@@ -7,8 +7,9 @@ HOT: once per exchange.
 
 from collections.abc import Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from multillama.core.operations import BY_NAME
 from multillama.core.plan import Plan, is_plain, may_resume
 from multillama.core.policy import DEFAULT_POLICY
 from multillama.core.routing import make_plan
@@ -22,6 +23,9 @@ from multillama.wire.peek import peek
 
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
+
+RESPONSES: Final = BY_NAME["responses"]
+INPUT_TOKENS: Final = BY_NAME["input_tokens"]
 
 
 def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, None]:
@@ -37,6 +41,11 @@ def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, 
         exchange.stream = exchange.operation.streams if stream is None else stream
     else:
         exchange.model, exchange.stream = request.model, exchange.operation.streams
+    if exchange.operation is RESPONSES or exchange.operation is INPUT_TOKENS:
+        from multillama.dataplane.stateful import is_stateful, serve_stateful  # as below
+
+        if is_stateful(exchange):
+            return serve_stateful(exchange, snapshot)
     server.budget.on_request(request.started)
     plan = make_plan(
         snapshot,

@@ -61,6 +61,8 @@ class Provider(msgspec.Struct, frozen=True):
     """What it may speak besides, by its version: it is asked once."""
     counts: tuple[str, ...] = ()
     """Operations that count tokens; where it has none, they are estimated."""
+    keeps_responses: bool = False
+    """Stores responses, so that `previous_response_id` means something to it."""
     auth: str = "authorization: Bearer "
     """The header line of the key, up to the key."""
     auths: Mapping[str, str] = _AUTHS
@@ -111,7 +113,7 @@ CLOUDS: Final = (
     Provider(
         "openai", "OpenAI", "https://api.openai.com/v1", ("OPENAI_API_KEY",),
         hosts=("*.api.openai.com",), url_variable="OPENAI_BASE_URL", dialects=_WITH_RESPONSES,
-        counts=("input_tokens",),
+        counts=("input_tokens",), keeps_responses=True,
     ),
     Provider(
         # Bearer is taken by all three: /v1/messages and /v1/models (its SDK ≥ 2.0 sends it) and the
@@ -130,10 +132,11 @@ CLOUDS: Final = (
         "azure", "Azure OpenAI", "https://*.openai.azure.com/openai/v1", ("AZURE_OPENAI_API_KEY",),
         hosts=("*.services.ai.azure.com", "*.cognitiveservices.azure.com"), auth="api-key: ",
         bases=_anthropic("/anthropic/v1"), url_variable="AZURE_OPENAI_ENDPOINT", dialects=_WITH_RESPONSES,
+        keeps_responses=True,
     ),
     Provider(
         "bedrock", "Amazon Bedrock", "https://bedrock-mantle.*.api.aws/v1",
-        ("AWS_BEARER_TOKEN_BEDROCK",), dialects=_WITH_RESPONSES,
+        ("AWS_BEARER_TOKEN_BEDROCK",), dialects=_WITH_RESPONSES, keeps_responses=True,
     ),
     Provider(
         "openrouter", "OpenRouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",),
@@ -148,7 +151,10 @@ CLOUDS: Final = (
         "deepseek", "DeepSeek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",),
         bases=_anthropic("/anthropic/v1"), dialects=_WITH_MESSAGES,
     ),
-    Provider("xai", "xAI", "https://api.x.ai/v1", ("XAI_API_KEY",), hosts=("*.api.x.ai",), asks=NEWER),
+    Provider(
+        "xai", "xAI", "https://api.x.ai/v1", ("XAI_API_KEY",), hosts=("*.api.x.ai",), asks=NEWER,
+        keeps_responses=True,
+    ),
     Provider(
         # its list is a bare JSON array
         "together", "Together", "https://api.together.ai/v1", ("TOGETHER_API_KEY",),
@@ -312,7 +318,10 @@ LOCALS: Final = (
         "sglang", "SGLang", "http://localhost:30000/v1", owners=("sglang",), probe="/get_model_info",
         asks=NEWER, counts=_COUNT_TOKENS,
     ),
-    Provider("lm-studio", "LM Studio", "http://localhost:1234/v1", bases={"lm-studio": "/api/v1"}, asks=NEWER),
+    Provider(
+        "lm-studio", "LM Studio", "http://localhost:1234/v1", bases={"lm-studio": "/api/v1"}, asks=NEWER,
+        keeps_responses=True,
+    ),
     Provider("tgi", "Text Generation Inference", "http://localhost:3000/v1", shares_port=True),
     Provider(
         "text-generation-webui", "text-generation-webui", "http://localhost:5000/v1",
@@ -328,7 +337,7 @@ LOCALS: Final = (
     ),
     Provider("xinference", "Xinference", "http://localhost:9997/v1"),
     Provider("infinity", "Infinity", "http://localhost:7997/v1", owners=("infinity",)),
-    Provider("litellm", "LiteLLM proxy", "http://localhost:4000/v1", asks=NEWER),
+    Provider("litellm", "LiteLLM proxy", "http://localhost:4000/v1", asks=NEWER, keeps_responses=True),
 )  # fmt: skip
 """Runtimes of one's own machine, known by port. Where a port is shared, the first row is the guess."""
 

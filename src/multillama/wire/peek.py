@@ -5,6 +5,7 @@ the edit decodes to raw members, replaces one and writes the others back as they
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -157,4 +158,26 @@ def replace_member(body: bytes, name: str, value: bytes) -> bytes:
     except _UNREADABLE as error:
         raise GatewayError("invalid_json", _explain(error)) from error
     members[name] = msgspec.Raw(value)
+    return msgspec.json.encode(members)
+
+
+def edit_members(body: bytes, changes: Mapping[str, bytes | None]) -> bytes:
+    """Replaces, adds or takes away top-level members; every other value keeps its bytes.
+
+    Args:
+        body: A JSON object.
+        changes: Member to its new value, as JSON, or None to take it away.
+
+    Raises:
+        GatewayError: `invalid_json` when the body is no JSON object.
+    """
+    try:
+        members = _MEMBERS.decode(body)
+    except _UNREADABLE as error:
+        raise GatewayError("invalid_json", _explain(error)) from error
+    for name, value in changes.items():
+        if value is None:
+            members.pop(name, None)
+        else:
+            members[name] = msgspec.Raw(value)
     return msgspec.json.encode(members)
