@@ -79,8 +79,8 @@ def is_idle_at_last(url: str) -> bool:
     return False
 
 
-def next_exchange(log: TextIO) -> dict[str, Any]:
-    """Returns the next exchange with a model that the log tells of."""
+def next_stream(log: TextIO) -> dict[str, Any]:
+    """Returns the next stream that the log tells of; it may still tell of what was asked before."""
     until = time.monotonic() + 5
     text = ""
     while time.monotonic() < until:
@@ -88,9 +88,9 @@ def next_exchange(log: TextIO) -> dict[str, Any]:
         for line in text.splitlines(keepends=True):
             if line.endswith("\n") and "exchange" in line:
                 told: dict[str, Any] = json.loads(line)
-                if told["event"] == "exchange" and told["model"] is not None:
+                if told["event"] == "exchange" and told["stream"]:
                     return told
-    raise AssertionError("the log tells of no exchange")
+    raise AssertionError("the log tells of no stream")
 
 
 def assert_is_paris(said: Said) -> None:
@@ -240,4 +240,4 @@ def test_cancel(
         judges(cell).leave(Ask("Count from one to one thousand.", CHAT_MODEL, max_tokens=None))
 
         assert is_idle_at_last(models.chat)
-        assert next_exchange(log)["outcome"] == "cancelled"
+        assert next_stream(log)["outcome"] == "cancelled"

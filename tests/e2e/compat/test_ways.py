@@ -28,6 +28,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "ollama.generate": ("/api/generate", {"prompt": "Hi", "options": {"num_predict": 1}}),
 }
 """Dialect to path and body of the smallest request."""
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 SCHEMA = {"type": "object", "properties": {"city": {"enum": ["Paris"]}}, "required": ["city"]}
 QUESTION = "What is the capital of France?"
 FORM = {"type": "json_schema", "name": "answer", "schema": SCHEMA}
@@ -47,6 +48,16 @@ def test_the_answer_names_the_way(
     target = "ollama.chat" if endpoint.dialect == "ollama" else endpoint.dialect
     way = "passthrough" if is_spoken else f"{client.dialect}->{target}"
     assert (answer.status_code, answer.headers["x-multillama-path"]) == (200, way)
+
+
+def test_that_ollama_cannot_force_a_call_is_told(fronts: Callable[[str], Gateway]) -> None:
+    asked = {"model": CHAT_MODEL, "messages": SAID, "tools": [TOOL], "tool_choice": "required"}
+    url = f"{fronts('ollama').url}/v1/chat/completions"
+
+    answer = httpx.post(url, json=asked | {"max_tokens": 1}, timeout=TIMEOUT_S)
+
+    assert answer.status_code == 200
+    assert "tool_choice" in answer.headers["x-multillama-dropped"]
 
 
 @pytest.mark.parametrize(
