@@ -1,5 +1,6 @@
 import json
 
+import msgspec
 import pytest
 
 from multillama.core.answering import (
@@ -251,3 +252,21 @@ def test_nothing_endless_is_kept(monkeypatch):
 
     with pytest.raises(GatewayError, match="too long"):
         one.feed(b"1234", is_last=False)
+
+
+def test_what_of_an_answer_the_client_could_not_be_told_is_known():
+    def write_answer(answer, reply):
+        reply.losses.drop("logprobs")
+        return b"{}"
+
+    way = Way(msgspec.structs.replace(toy(), write_answer=write_answer), toy("toy.b"), "op")
+    asking = Asking("public", False, "id", 5.0, b"secret")
+    one = ChatTranslator(
+        way, Translated(b"", Request("public"), Lowering(), (), False), BOUND, asking
+    )
+    one.begin(is_stream=False)
+
+    before = one.lost
+    one.feed(b"{}", is_last=True)
+
+    assert (before, one.lost) == ((), ("logprobs",))
