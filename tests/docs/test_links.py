@@ -14,7 +14,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 OTHER_FLAGS = {
     "--check", "--dry-run", "--force", "--help", "--jinja", "--json", "--model", "--no-deps", "--no-spend", "--once",
-    "--output", "--release", "--text", "--version", "--yes",
+    "--output", "--output-format", "--release", "--system-prompt", "--text", "--tools", "--version", "--yes",
 }  # fmt: skip
 """Flags in the docs that are no settings."""
 
