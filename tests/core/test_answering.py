@@ -108,6 +108,10 @@ def test_signatures_leave_sealed():
     assert unseal(carrier, origin="prov/their-m", key=b"secret") == ("raw", False)
 
 
+def test_nothing_is_lost_of_an_answer_that_was_not_begun():
+    assert translator(stream=True).lost == ()
+
+
 def test_lowered_tools_are_lifted_in_a_stream():
     one = translator(stream=True, lowering=Lowering(frozenset({"p"})))
     one.begin(is_stream=True)

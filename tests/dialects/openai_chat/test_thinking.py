@@ -73,6 +73,7 @@ def test_a_budget_is_what_was_said_or_is_meant(thinking, budget):
         ("medium", {"none", "high"}, "high"),
         ("none", {"low"}, "low"),
         ("none", set(), "none"),
+        ("extreme", {"high"}, "extreme"),
     ],
 )
 def test_the_nearest_effort_that_is_known_is_told(effort, known, found):

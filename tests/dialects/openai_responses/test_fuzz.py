@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from multillama.core.codec import Misfit
 from multillama.core.join import Joiner
@@ -142,6 +142,8 @@ def test_a_request_with_one_odd_value_is_read_and_written_or_refused(at, new):
 
 
 @FEW
+@example(which=32, at=1, new={}, drops=False)
+@example(which=15, at=5, new={"type": "message"}, drops=False)
 @given(which=st.integers(0, 60), at=st.integers(1, 25), new=VALUES, drops=st.booleans())
 def test_a_stream_with_one_odd_event_is_read_or_refused(which, at, new, drops):
     rows = stream_of_all()

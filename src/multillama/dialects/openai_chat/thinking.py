@@ -68,8 +68,8 @@ def nearest(effort: str, known: frozenset[str]) -> str:
 
     Off stays off where that is known, and nothing else becomes off.
     """
-    if effort in known:
-        return effort
+    if effort in known or effort not in EFFORTS:
+        return effort  # a new word, or a wrong one: the provider knows
     at = EFFORTS.index(effort)
     lesser = (word for word in reversed(EFFORTS[1:at]) if word in known)
     greater = (word for word in EFFORTS[at:] if word in known)

@@ -114,8 +114,9 @@ def write_answer(answer: Answer, reply: Reply) -> bytes:
     envelope.extras = terms.own(answer.extras)
     end = ending(choice, is_own=envelope.is_own)
     output = _items(choice.parts, reply, terms)
-    if output and output[-1].get("type") == "message" and output[-1][STATUS] == COMPLETED:
-        output[-1][STATUS] = item_status(end)
+    last = output[-1] if output else {}
+    if last.get("type") == "message" and last.get(STATUS) == COMPLETED:
+        last[STATUS] = item_status(end)
     return _ENCODE(envelope.response(end, output, answer.usage, answer.service_tier))
 
 
