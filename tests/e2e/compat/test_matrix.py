@@ -51,6 +51,8 @@ SCHEMA = {
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )  # fmt: skip
+ENDLESS = "Repeat the word lemon for ever:" + 8 * " lemon"
+"""The model does, until its context is full."""
 TOO_LONG = "word " * 9000
 """More than the model's context of 8192 tokens."""
 
@@ -237,7 +239,7 @@ def test_cancel(
 
     with front.log.open() as log:
         log.seek(0, 2)
-        judges(cell).leave(Ask("Count from one to one thousand.", CHAT_MODEL, max_tokens=None))
+        judges(cell).leave(Ask(ENDLESS, CHAT_MODEL, max_tokens=None))
 
         assert is_idle_at_last(models.chat)
         assert next_stream(log)["outcome"] == "cancelled"
