@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from multillama.errors import GatewayError
-from multillama.wire.peek import WHOLE_BELOW_BYTES, View, edit_members, peek, replace_member
+from multillama.wire.peek import (
+    MAX_QUOTES,
+    WHOLE_BELOW_BYTES,
+    View,
+    edit_members,
+    peek,
+    replace_member,
+)
 
 
 def failure(body):
@@ -239,6 +246,7 @@ def test_of_a_large_body_that_begins_with_its_model_the_endpoint_judges_the_rest
     [
         b'{"model":"m1","x":%b,"model":"m2"}',
         b'{"model":"m1","x":%b,"\\u006dodel":"m2"}',
+        b'{"model":"m1","x":%b,"y":"\\n","model":"m2"}',
         b'{"model":"m1","x":%b',
         b'{"model":"\xff","x":%b}',
         b'{"model":"m1" "x":%b}',
@@ -246,6 +254,14 @@ def test_of_a_large_body_that_begins_with_its_model_the_endpoint_judges_the_rest
 )
 def test_a_large_body_with_a_doubtful_model_is_read_to_its_end(body):
     assert failure(body % LARGE).kind == "invalid_json"
+
+
+@pytest.mark.parametrize("others", range(MAX_QUOTES // 4 + 3))
+def test_a_second_model_of_a_large_body_is_found_behind_any_number_of_quotes(others):
+    members = b"".join(b'"k%d":"v",' % n for n in range(others))
+    body = b'{"model":"m1",%b"x":%b,"model":"m2"}' % (members, LARGE)
+
+    assert failure(body).kind == "invalid_json"
 
 
 def test_a_body_that_is_not_utf_8_is_no_json():

@@ -26,6 +26,9 @@ WHOLE_BELOW_BYTES: Final = 16 * 1024
 WALKED_BYTES: Final = 64 * 1024
 """Up to this size an object with a doubtful member is walked, in milliseconds."""
 
+MAX_QUOTES: Final = 48
+"""How many quotes of a large body are looked at one by one; two or three short messages have as many."""
+
 _DECODER: Final = msgspec.json.Decoder(View)
 _OPENING: Final = re.compile(
     rb'\s*\{\s*"model"\s*:\s*"([^"\\\x00-\x1f]{1,256})"\s*(?:,\s*"stream"\s*:\s*(true|false)\s*)?[,}]'
@@ -72,14 +75,30 @@ def _peek_opening(body: bytes) -> View | None:
     more than everything else we do with it (41 µs of 100). None if the model might stand elsewhere, too.
     """
     found = _OPENING.match(body, 0, 1024)
-    if found is None or body.rfind(b'"model"') > found.start(1) or body[-1:] != b"}":
+    if found is None or body[-1:] != b"}" or _is_doubtful(body, found.end(1)):
         return None
-    if _may_hide_letters(body):
-        return None  # a second name may hide in escapes
     try:
         return View(found[1].decode(), stream=found[2] == b"true" if found[2] else None)
     except UnicodeDecodeError:
         return None
+
+
+def _is_doubtful(body: bytes, at: int) -> bool:
+    """Says whether `"model"` may stand at or after a position, plain or in escapes.
+
+    Without a backslash every quote is a string's: from one to the next is 1 µs for 100 kB, where a search for the seven
+    bytes is 9. Text with escapes has quotes by the hundred, so it is searched as a whole.
+    """
+    if b"\\" in body:
+        return body.rfind(b'"model"') >= at or _may_hide_letters(body)
+    for _ in range(MAX_QUOTES):
+        quote = body.find(b'"', at)
+        if quote - at == 5 and body.startswith(b'"model', at - 1):
+            return True
+        if quote < 0:
+            return False
+        at = quote + 1
+    return body.rfind(b'"model"', at - 1) >= 0
 
 
 def _param(error: Exception) -> str | None:
