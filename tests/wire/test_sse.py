@@ -1,9 +1,10 @@
+import json
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.wire.sse import BOM, data_of, events_in, split_events
+from multillama.wire.sse import BOM, data_of, events_in, one_line, split_events
 
 PIECES = st.sampled_from(
     [b"\n", b"\r", b"\r\n", b"data: x", b"data", b"data:", b"event: a", b": note", b"id: 1", b" ", b":",
@@ -123,3 +124,13 @@ def test_no_byte_is_lost_or_changed(stream: bytes) -> None:
 )
 def test_the_data_of_an_event(event: bytes, data: bytes | None) -> None:
     assert data_of(event) == data
+
+
+@given(st.text())
+def test_no_client_takes_a_text_for_two_lines(text):
+    data = json.dumps({"a": text}, ensure_ascii=False).encode("utf-8", "replace")
+
+    line = one_line(data)
+
+    assert len(line.decode().splitlines()) == 1
+    assert json.loads(line) == json.loads(data)

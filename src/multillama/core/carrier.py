@@ -24,6 +24,8 @@ CLAUDES: Final = frozenset(("anthropic", "bedrock", "azure"))
 """Providers who refuse a thinking block that they have not signed."""
 _SHORT: Final = re.compile(rb'"signature"\s*:\s*"[^"]{0,%d}"' % (MIN_CLAUDE_CHARS - 1))
 _BETWEEN: Final = "\n"
+_SIGNED: Final = "s"
+_REDACTED: Final = "r"
 
 
 class Opened(NamedTuple):
@@ -43,7 +45,7 @@ def seal(signature: str, *, origin: str, key: bytes, is_redacted: bool = False) 
         origin: Whose it is: provider and model.
         key: The gateway's secret.
     """
-    mark = _BETWEEN if is_redacted else ""
+    mark = _REDACTED if is_redacted else _SIGNED
     content = f"{origin}{_BETWEEN}{mark}{signature}".encode()
     return PREFIX + urlsafe_b64encode(_seal(content, key) + content).decode()
 
@@ -62,7 +64,7 @@ def unseal(text: str, *, origin: str, key: bytes) -> Opened | None:
     whose, _, signature = content.decode().partition(_BETWEEN)
     if whose != origin:
         return None
-    return Opened(signature.removeprefix(_BETWEEN), signature.startswith(_BETWEEN))
+    return Opened(signature[1:], signature[0] == _REDACTED)
 
 
 def key_of(api_key: bytes | None) -> bytes:

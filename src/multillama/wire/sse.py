@@ -15,6 +15,11 @@ BOM: Final = b"\xef\xbb\xbf"
 # A blank line ends an event. A CR at the very end may be half a CRLF, so it ends nothing before its next byte is here.
 _BLANK: Final = re.compile(rb"\n|\r\n|\r(?=[^\n])")
 _END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
+_LINE_ENDS_OF_PYTHON: Final = (
+    (b"\xc2\x85", b"\\u0085"),
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+)
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 
 
@@ -37,6 +42,19 @@ def split_events(data: bytes) -> tuple[list[bytes], bytes]:
             return whole, data[at:]
         whole.append(data[at : end.end()])
         at = end.end()
+
+
+def one_line(data: bytes) -> bytes:
+    """Returns a JSON text in which nothing is left that any client takes for the end of a line.
+
+    Python's `str.splitlines`, by which google-genai before 3.4 and httpx (and so Ollama's own client) read streams,
+    ends lines at U+0085, U+2028 and U+2029, too, which JSON leaves as they are.
+    """
+    if data.isascii():
+        return data
+    for separator, escaped in _LINE_ENDS_OF_PYTHON:
+        data = data.replace(separator, escaped)
+    return data
 
 
 def events_in(data: bytes) -> list[bytes]:

@@ -257,3 +257,12 @@ def test_an_answer_without_choices_is_an_empty_text():
     assert json.loads(write_chat(Answer(), who))["message"]["content"] == ""
     write_chat(Answer(choices=[Choice(), Choice()]), who)
     assert who.losses.names == ("choices",)
+
+
+def test_a_text_with_separators_of_lines_stays_one_line():
+    writer = chat(reply())
+
+    data = writer.write([Start(), Open(0, Text("")), Delta(0, "a\u2028b\x85c\u2029d")])
+
+    assert len(data.decode().splitlines()) == 1
+    assert lines(data)[0]["message"]["content"] == "a\u2028b\x85c\u2029d"

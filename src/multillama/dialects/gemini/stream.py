@@ -15,7 +15,7 @@ from multillama.core.deltas import Event
 from multillama.core.shape import decode
 from multillama.dialects.gemini.chunks import Chunks
 from multillama.dialects.gemini.writing import ChunkWriter
-from multillama.wire.sse import data_of, events_in, split_events
+from multillama.wire.sse import data_of, events_in, one_line, split_events
 
 _DONE: Final = b"[DONE]"
 
@@ -67,4 +67,4 @@ class Writer:
         self._chunks = ChunkWriter(reply)
 
     def write(self, events: list[Event]) -> bytes:
-        return b"".join([b"data: %b\n\n" % chunk for chunk in self._chunks.write(events)])
+        return b"".join([b"data: %b\n\n" % one_line(chunk) for chunk in self._chunks.write(events)])

@@ -45,6 +45,7 @@ from multillama.dialects.ollama_family.calls import call_row
 from multillama.dialects.ollama_family.fault import write_fault_event
 from multillama.dialects.ollama_family.figures import NAME, created_at, stop_word, usage_members
 from multillama.dialects.ollama_family.logprobs import write_logprobs
+from multillama.wire.sse import one_line
 
 _ENCODE: Final = msgspec.json.Encoder().encode
 
@@ -100,7 +101,7 @@ class LineWriter:
                 self._close(event.part)
             else:
                 self._write_other(event)
-        return b"".join(out)
+        return one_line(b"".join(out))
 
     def _write_other(self, event: Event) -> None:
         if isinstance(event, Start):
