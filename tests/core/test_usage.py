@@ -70,6 +70,23 @@ def test_input_tokens_are_all_of_them_cached_or_not(body, into):
     assert read_usage(b"", body) == Usage(into, 7)
 
 
+@pytest.mark.parametrize(
+    ("ending", "counts"),
+    [
+        (
+            b'{"usageMetadata": {"promptTokenCount": 3,"candidatesTokenCount": 4,"thoughtsTokenCount":5}}',
+            (3, 9),
+        ),
+        (b'{"usageMetadata":{"promptTokenCount":3,"totalTokenCount":3}}', (3, None)),
+        (b'{"done":true,"prompt_eval_count":3,"eval_duration":9,"eval_count":4}', (3, 4)),
+        (b'{"embeddings":[[1]],"prompt_eval_count":3}', (3, None)),
+        (b'{"done":false}', (None, None)),
+    ],
+)
+def test_gemini_and_ollama_count_in_their_own_words(ending, counts):
+    assert read_usage(b"", ending) == Usage(*counts)
+
+
 def test_of_many_usages_in_a_stream_the_last_counts():
     events = b"".join(
         b'data: {"usage":{"prompt_tokens":9,"completion_tokens":%d}}\n\n' % n for n in range(5)

@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from multillama.core.operations import OPERATIONS, Body
+from multillama.core.operations import BY_PATH, OPERATIONS, V1, Body, find_call
 
+OLLAMAS = ("ollama",)
+GEMINIS = ("gemini",)
+STREAMS = ("text/event-stream", "application/x-ndjson")
+MADE = ("candidatesTokenCount", "thoughtsTokenCount", "eval_count")
 VARIABLE = "MULTILLAMA_FIXTURES"
 BESIDE_US = Path(__file__).parents[3] / "shared" / "fixtures"
 OF_THE_CONNECTION = (
@@ -42,18 +46,32 @@ class Recording(NamedTuple):
 
     @property
     def model(self) -> str:
-        return str(json.loads(self.request)["model"])
+        call = find_call(self.path.encode())
+        return str(json.loads(self.request)["model"]) if call is None else call[1]
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """What an endpoint speaks that says this."""
+        if self.path.startswith("/api/"):
+            return OLLAMAS
+        return GEMINIS if ":" in self.path else ()
 
     @property
     def is_stream(self) -> bool:
-        return ("content-type", "text/event-stream") in (
-            (name.lower(), value.partition(";")[0]) for name, value in self.headers
+        return any(
+            name.lower() == "content-type" and value.partition(";")[0] in STREAMS
+            for name, value in self.headers
         )
 
     def usage(self) -> tuple[int | None, int | None]:
         """Returns input and output tokens, found by parsing the whole answer."""
         into = out = None
-        for usage in _usages(_messages(self.body, is_stream=self.is_stream)):
+        for usage in _usages(_messages(self.body)):
+            if usage.keys() & {"promptTokenCount", "prompt_eval_count", "eval_count"}:
+                into = _first(usage, "promptTokenCount", "prompt_eval_count", otherwise=None)
+                made = [usage[name] for name in MADE if name in usage]
+                out = sum(made) if made else None
+                continue
             beside = 0 if "prompt_tokens" in usage else _cached(usage)
             given = _first(usage, "prompt_tokens", "input_tokens", otherwise=None)
             into = into if given is None else given + beside
@@ -83,17 +101,15 @@ def folder() -> Path | None:
 
 def read_all(root: Path) -> Iterator[Recording]:
     """Reads the recordings of operations that we have too."""
-    paths = [operation.path for operation in OPERATIONS if operation.body is Body.JSON]
-    paths.sort(key=len, reverse=True)  # a chat completion is no completion
     for file in sorted(root.rglob("*.meta.json")):
         meta = json.loads(file.read_text())
         uri = urlsplit(meta["uri"])
-        path = next((path for path in paths if uri.path.endswith(path)), None)
+        path = path_of(uri.path)
         stem = str(file).removesuffix(".meta.json")
         answers = [Path(f"{stem}.resp.{ending}") for ending in ("sse", "json", "ndjson")]
         answer = next((answer for answer in answers if answer.exists()), None)
         request = Path(f"{stem}.req.json")
-        if path is None or answer is None or not _names_a_model(request):
+        if path is None or answer is None or not (":" in path or _names_a_model(request)):
             continue
         headers = tuple(
             (name, value)
@@ -102,8 +118,19 @@ def read_all(root: Path) -> Iterator[Recording]:
         )
         yield Recording(
             str(file.relative_to(root)).removesuffix(".meta.json"),
-            uri.hostname or "", f"/v1{path}", request.read_bytes(), meta["status"], headers, answer.read_bytes(),
+            uri.hostname or "", path, request.read_bytes(), meta["status"], headers, answer.read_bytes(),
         )  # fmt: skip
+
+
+def path_of(path: str) -> str | None:
+    """Returns the path under which we serve what a provider serves under his; None for what we do not."""
+    if find_call(path.encode()) is not None or path.encode() in BY_PATH:
+        return path
+    if path.startswith("/api/") or path.startswith(("/v1/", "/v2/")):
+        return None
+    rows = [row for row in OPERATIONS if row.body is Body.JSON and row.prefixes == V1]
+    rows.sort(key=lambda row: len(row.path), reverse=True)  # a chat completion is no completion
+    return next((row.public_path for row in rows if path.endswith(row.path)), None)
 
 
 def _names_a_model(request: Path) -> bool:
@@ -114,10 +141,10 @@ def _names_a_model(request: Path) -> bool:
     return isinstance(asked, dict) and isinstance(asked.get("model"), str)
 
 
-def _messages(body: bytes, *, is_stream: bool) -> list[object]:
+def _messages(body: bytes) -> list[object]:
+    """Returns the values of a body: of the whole, of events, or of lines."""
     texts = [body]
-    if is_stream:
-        texts = [line[5:] for line in body.splitlines() if line.startswith(b"data:")]
+    texts += [line.removeprefix(b"data:") for line in body.splitlines()]
     messages = []
     for text in texts:
         with contextlib.suppress(ValueError):  # `[DONE]`, and bodies that are no JSON
@@ -128,8 +155,11 @@ def _messages(body: bytes, *, is_stream: bool) -> list[object]:
 def _usages(value: object) -> Iterator[dict[str, Any]]:
     """Finds every `usage`, however deep: some lie in an event's `message`, some in a `x_groq`."""
     if isinstance(value, dict):
-        if isinstance(value.get("usage"), dict):
-            yield value["usage"]
+        for name in ("usage", "usageMetadata"):
+            if isinstance(value.get(name), dict):
+                yield value[name]
+        if "done" in value or "prompt_eval_count" in value:
+            yield value
         value = value.values()
     elif not isinstance(value, list):
         return

@@ -46,11 +46,23 @@ class Played(NamedTuple):
     """In the gateway's log."""
 
 
-def play(taken: list[Recording], log: Path) -> list[Played]:
+def play(taken: list[Recording], folder: Path) -> list[Played]:
+    """Plays them all, one gateway for each kind of endpoint."""
+    kinds = {recording.dialects: "" for recording in taken}
+    return [
+        played
+        for number, kind in enumerate(kinds)
+        for played in play_alike(
+            [one for one in taken if one.dialects == kind], folder / str(number), kind
+        )
+    ]
+
+
+def play_alike(taken: list[Recording], log: Path, dialects: tuple[str, ...]) -> list[Played]:
     answers = []
     with (
         ScriptedServer(sorted({recording.model for recording in taken})) as server,
-        running(*endpoints(server.url), log=log) as gateway,
+        running(*flags_of(server.url, dialects, log), log=log) as gateway,
     ):
         for recording in taken:
             server.next(behaviour_of(recording))
@@ -60,6 +72,14 @@ def play(taken: list[Recording], log: Path) -> list[Played]:
         Played(recording, bytes(call.body), *answer, (line["input_tokens"], line["output_tokens"]))
         for recording, call, answer, line in zip(taken, server.calls, answers, lines, strict=True)
     ]
+
+
+def flags_of(url: str, dialects: tuple[str, ...], log: Path) -> list[str]:
+    if not dialects:
+        return endpoints(url)
+    file = log.with_suffix(".toml")
+    file.write_text(f'[[endpoints]]\nurl = "{url}"\nkey = "null"\ndialects = {list(dialects)}\n')
+    return ["--config", str(file)]
 
 
 def behaviour_of(recording: Recording) -> Behaviour:
@@ -122,7 +142,7 @@ def played(
             )
         taken = list(recordings.read_all(root))
         assert len(taken) >= AT_LEAST
-    return play(taken, tmp_path_factory.mktemp("played") / "log")
+    return play(taken, tmp_path_factory.mktemp("played"))
 
 
 def test_the_client_has_every_byte_of_the_answer(played: list[Played]) -> None:

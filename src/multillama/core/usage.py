@@ -20,6 +20,17 @@ _CACHE_READ: Final = re.compile(rb'"cache_read_input_tokens"\s*:\s*(\d{1,12})(?=
 _CACHE_WRITTEN: Final = re.compile(rb'"cache_creation_input_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])')
 """What Anthropic counts beside its `input_tokens` and everybody else within theirs."""
 
+_GEMINIS: Final = tuple(
+    re.compile(rb'"%b"\s*:\s*(\d{1,12})(?=[\s,}\]])' % name)
+    for name in (b"promptTokenCount", b"candidatesTokenCount", b"thoughtsTokenCount")
+)
+"""Input, and two kinds of output; they stand in `usageMetadata`."""
+_OLLAMAS: Final = tuple(
+    re.compile(rb'"%b"\s*:\s*(\d{1,12})(?=[\s,}\]])' % name)
+    for name in (b"prompt_eval_count", b"eval_count")
+)
+"""Input and output; they stand in the last line, behind `done`."""
+
 _USUAL: Final = re.compile(
     rb'"usage"\s*:\s*\{\s*"prompt_tokens"\s*:\s*(\d{1,12})\s*,'
     rb'\s*"completion_tokens"\s*:\s*(\d{1,12})(?=[\s,}\]])'
@@ -49,7 +60,8 @@ def read_usage(opening: bytes, ending: bytes) -> Usage:
             that its embeddings took.
         ending: Its last bytes, where everybody else tells all of them. They win.
     """
-    last = _counts_after(ending, ending.rfind(b'"usage"'))
+    at = ending.rfind(b'"usage"')
+    last = _counts_after(ending, at) if at >= 0 else _counts_of_others(ending)
     if not opening:
         return last
     first = _counts_after(opening, opening.find(b'"usage"'))
@@ -75,6 +87,16 @@ def _counts_after(data: bytes, at: int) -> Usage:
             return Usage(int(into[1]), max(int(total[1]) - int(into[1]), 0))
     given = None if into is None else int(into[1]) + _cached_beside(into, data, end)
     return Usage(given, int(out[1]) if out is not None else None)
+
+
+def _counts_of_others(data: bytes) -> Usage:
+    """Reads the counts where no `usage` is told: Gemini and Ollama have words of their own."""
+    at = data.rfind(b'"usageMetadata"')
+    names = _GEMINIS if at >= 0 else _OLLAMAS
+    at = at if at >= 0 else max(data.rfind(b'"done"'), 0)
+    into, *outs = (name.search(data, at) for name in names)
+    told = [int(out[1]) for out in outs if out is not None]
+    return Usage(None if into is None else int(into[1]), sum(told) if told else None)
 
 
 def _cached_beside(into: re.Match[bytes], data: bytes, end: int) -> int:
