@@ -147,6 +147,32 @@ def streamed(stage: Stage, rounds: int) -> Iterator[Figure]:
         )
 
 
+def floor(stage: Stage, rounds: int) -> Iterator[Figure]:
+    """What the least relay costs that the gateway's libraries allow; see `bench/floor.py`."""
+    stream = Load(
+        at.chat_url(at.NGINX_SSE_PORT),
+        connections=100,
+        seconds=5,
+        stream=True,
+        written_url=SSE_WRITTEN,
+    )
+    for name, title, load, port in (
+        ("floor_chat", "chat, 32 connections", Load(NGINX), at.JSON_PORT),
+        ("floor_100_kb", "chat with 100 kB in", Load(NGINX, pad_bytes=100_000), at.JSON_PORT),
+        ("floor_event", "streaming", stream, SSE_PORT),
+    ):
+        with at.floor(port) as pid:
+            ours, theirs = alternate((load._replace(url=GATEWAY), pid), (load, stage.nginx), rounds)
+        yield ratio(
+            name,
+            f"the least relay in Python, with no policy: {title}",
+            bar=None,
+            unit="x nginx",
+            samples={"least relay": _cpu(ours), "nginx": _cpu(theirs)},
+            what="CPU µs",
+        )
+
+
 def _open_streams(pid: int) -> Figure:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(STREAMS, (files - 200) // 2)  # the gateway holds two sockets for each
@@ -365,6 +391,7 @@ MEASURES: dict[str, Callable[[Stage, int], Iterator[Figure]]] = {
     "starts": starts,
     "plain": plain,
     "streamed": streamed,
+    "floor": floor,
     "scale": scale,
     "listing": listing,
     "routing": routing,

@@ -114,6 +114,15 @@ def gateway(stage: Stage, urls: Sequence[str], *, port: int = GATEWAY_PORTS[0]) 
         yield pid
 
 
+@contextlib.contextmanager
+def floor(endpoint_port: int) -> Iterator[int]:
+    """Runs the least relay in the gateway's place."""
+    port = GATEWAY_PORTS[0]
+    command = [sys.executable, "-m", "bench.floor", str(port), str(endpoint_port)]
+    with running(command, port=port, core=PROXY_CORE) as pid:
+        yield pid
+
+
 def wait_for(port: int, *, models: int) -> None:
     """Waits until the gateway knows at least so many models.
 
