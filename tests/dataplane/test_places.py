@@ -1,3 +1,5 @@
+import json
+
 import msgspec
 import pytest
 
@@ -8,6 +10,7 @@ from tests.core.samples import endpoint
 from tests.dataplane.routed import (
     ASK,
     ASK_STREAM,
+    HELLO,
     Routed,
     begun,
     failing,
@@ -16,7 +19,7 @@ from tests.dataplane.routed import (
     rest,
     text_of,
 )
-from tests.dataplane.stage import OK
+from tests.dataplane.stage import OK, post
 
 ALIVE = b": waiting for a free endpoint\n\n"
 
@@ -446,6 +449,46 @@ def test_the_comments_of_a_wait_are_counted_once():
     transport.protocol.data_received(rest("x"))
 
     assert stage.stories[-1].queue_s == pytest.approx(2.3)
+
+
+def posted(path, body):
+    return post(json.dumps(body).encode()).replace(b"/v1/chat/completions", path)
+
+
+CONTENTS = {"contents": [{"parts": [{"text": "Hi"}]}]}
+STREAMED = b"/v1beta/models/m1:streamGenerateContent"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "sign"),
+    [
+        (STREAMED + b"?alt=sse", CONTENTS, b"text/event-stream", b"2\r\n\r\n\r\n"),
+        (b"/api/chat", HELLO, b"application/x-ndjson", b'"content":""},"done":false}\n\r\n'),
+        (b"/api/generate", HELLO, b"application/x-ndjson", b'"response":"","done":false}\n\r\n'),
+    ],
+)
+def test_a_stream_without_comments_is_kept_alive_in_its_own_dialect(path, body, kind, sign):
+    stage = narrow(queue=QueuePolicy(keepalive_s=1.0, max_wait_s=10.0))
+    stage.ask()
+    stage.waiting("a").come()
+    client = stage.ask(posted(path, body))
+
+    stage.loop.advance(2.3)
+
+    head, _, said = client.received.partition(b"\r\n\r\n")
+    assert b"content-type: " + kind in head
+    assert said.count(sign) == 2
+    assert b": waiting" not in said
+
+
+def test_a_stream_that_is_one_array_waits_in_silence():
+    stage = narrow(queue=QueuePolicy(keepalive_s=1.0))
+    stage.ask()
+    client = stage.ask(posted(STREAMED, CONTENTS))
+
+    stage.loop.advance(2.3)
+
+    assert client.received == b""
 
 
 def test_an_answer_that_is_no_stream_waits_in_silence():

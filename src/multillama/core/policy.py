@@ -44,7 +44,7 @@ class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Exchanges that wait for one endpoint; one more is refused."""
     max_wait_s: float = 60.0
     keepalive_s: float | None = None
-    """After this long a waiting stream is answered 200 and kept alive with comments; then a failure can no longer
+    """After this long a waiting stream is answered 200 and kept alive in its dialect; then a failure can no longer
     have its status. None: it waits in silence."""
 
 

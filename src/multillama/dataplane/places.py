@@ -5,8 +5,10 @@ Who waits is woken when it has a place, when its time is over, or when it has to
 snapshot changes, it looks itself whether there is a better place to be.
 """
 
+from time import gmtime, strftime
 from typing import TYPE_CHECKING, Final
 
+from multillama.core.alive import Alive, alive
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.policy import Policy, QueuePolicy
 from multillama.core.queue import LOST_FULL, LOST_LATE, WaitQueue, lost
@@ -19,13 +21,8 @@ from multillama.errors import GatewayError
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange, Server
 
-WAITING: Final = b": waiting for a free endpoint\n\n"
-"""A comment, which is legal between the events of every dialect that streams server-sent events."""
 LOOK_S: Final = 1.0
 """How often one that waits looks whether somebody has recovered."""
-SSE_DIALECTS: Final = frozenset(
-    ("openai.chat", "openai.completions", "openai.responses", "anthropic.messages")
-)
 
 
 def limit_of(endpoint: Endpoint) -> int | None:
@@ -261,18 +258,18 @@ async def _wait(exchange: "Exchange", waiter: Waiter, policy: QueuePolicy) -> No
     timers, story = exchange.server.timers, exchange.story
     now = told_at = looked_at = timers.now()
     snapshot = exchange.server.snapshot
-    keepalive_s = policy.keepalive_s
-    if not exchange.stream or exchange.operation.dialect not in SSE_DIALECTS:
-        keepalive_s = None
+    keepalive_s, sign = policy.keepalive_s, None
+    if keepalive_s is not None and exchange.stream:
+        sign = _sign(exchange)
     while waiter.is_waiting(now):
         due = min(waiter.until, looked_at + LOOK_S)
-        if keepalive_s is not None:
+        if keepalive_s is not None and sign is not None:
             if now >= told_at + keepalive_s:
                 told_at = now
                 exchange.keeps_body = (
                     True  # the answer begins here, and the attempt is still to come
                 )
-                exchange.relay.keep_alive(WAITING, at=now, notes=exchange.notes())
+                exchange.relay.keep_alive(sign, at=now, notes=exchange.notes())
             due = min(due, told_at + keepalive_s)
         before = now
         try:
@@ -285,6 +282,16 @@ async def _wait(exchange: "Exchange", waiter: Waiter, policy: QueuePolicy) -> No
         if waiter.is_waiting(now) and (is_new or now >= looked_at + LOOK_S):
             looked_at, snapshot = now, exchange.server.snapshot
             waiter.look()
+
+
+def _sign(exchange: "Exchange") -> Alive | None:
+    request = exchange.request
+    return alive(
+        exchange.operation.dialect,
+        query=request.head.query,
+        model=exchange.model or "",
+        at=strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(request.at)),
+    )
 
 
 def give_back(endpoint: Endpoint) -> None:

@@ -8,6 +8,7 @@ HOT: `pass_on` runs for every segment of every answer.
 
 from typing import Final, Protocol
 
+from multillama.core.alive import Alive
 from multillama.core.refusal import error_event
 from multillama.core.resume import KEPT_BYTES
 from multillama.core.usage import read_usage
@@ -223,14 +224,14 @@ class Relay:
             if self.answer_bytes + len(data) > KEPT_BYTES:
                 self.kept = None
 
-    def keep_alive(self, comment: bytes, *, at: float, notes: bytes) -> None:
+    def keep_alive(self, alive: Alive, *, at: float, notes: bytes) -> None:
         """Tells a client that waits for its stream's first event that we are still here; this begins the answer."""
         if not self.is_begun:
             head = AnswerHead(200)
             head.is_event_stream = True
-            head.lines = [b"content-type: text/event-stream", b"cache-control: no-cache"]
+            head.lines = [b"content-type: " + alive.kind, b"cache-control: no-cache"]
             self.begin(head, NOBODY, at=at, notes=notes)
-        self.pass_on(comment, False)
+        self.pass_on(alive.sign, False)
 
     @property
     def is_client_slow(self) -> bool:
