@@ -178,6 +178,17 @@ def test_a_result_takes_the_name_of_its_call():
     assert [part.name for part in request.messages[1].parts] == ["look", None, "own"]
 
 
+def test_the_result_of_a_custom_tool_is_one():
+    request = Request("m", [
+        Message("assistant", [ToolCall("c", "patch", "x", is_custom=True), ToolCall("d", "f")]),
+        Message("tool", [ToolResult("c"), ToolResult("d")]),
+    ])  # fmt: skip
+
+    name_results(request)
+
+    assert [part.is_custom for part in request.messages[1].parts] == [True, False]
+
+
 # signatures
 
 

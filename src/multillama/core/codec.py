@@ -28,9 +28,10 @@ class Misfit(Exception):
 
 
 HINTS: Final = frozenset((
-    "cache", "prompt_cache_key", "cache_key", "extras.cache_control", "cache_control", "prompt_cache_retention",
-    "prompt_cache_options", "context_management", "extras.eager_input_streaming", "extras.defer_loading",
-    "user", "metadata", "safety_identifier", "messages.reasoning",
+    "cache", "cache_key", "cache_control", "extras.cache_control", "prompt_cache_key", "prompt_cache_options",
+    "prompt_cache_retention", "context_management", "tools.eager_input_streaming", "tools.defer_loading",
+    "extras.eager_input_streaming", "extras.defer_loading", "keep_alive", "user", "metadata",
+    "metadata.user_id", "safety_identifier", "messages.reasoning",
 ))  # fmt: skip
 """Names of what can be left out of a request and the client misses nothing in the answer: what makes it cheaper,
 who asks, and what another model has thought earlier."""

@@ -232,14 +232,16 @@ def _beyond(says: frozenset[str]) -> tuple[tuple[str, tuple[object, object]], ..
 
 
 def name_results(request: Request) -> None:
-    """Gives each tool's result the name of its tool, which some dialects go by, from the call it answers."""
-    names: dict[str, str] = {}
+    """Gives each tool's result what some dialects go by, from the call it answers: the tool's name and its kind."""
+    calls: dict[str, ToolCall] = {}
     for message in request.messages:
         for part in message.parts:
             if isinstance(part, ToolCall):
-                names[part.id] = part.name
-            elif isinstance(part, ToolResult) and part.name is None:
-                part.name = names.get(part.call_id)
+                calls[part.id] = part
+            elif isinstance(part, ToolResult) and part.call_id in calls:
+                call = calls[part.call_id]
+                part.name = call.name if part.name is None else part.name
+                part.is_custom = part.is_custom or call.is_custom
 
 
 def in_plain_words(request: Request) -> Request:

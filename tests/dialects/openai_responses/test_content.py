@@ -164,8 +164,8 @@ def test_a_content_is_a_text_or_a_list(value, parts):
         (File(Source(text="plain")), {"type": "input_text", "text": "plain"}, ()),
         (
             File(Source(text="plain"), "a.txt"),
-            {"type": "input_text", "text": "plain"},
-            ("file.name",),
+            {"type": "input_text", "text": "a.txt\n\nplain"},
+            (),
         ),
         (
             Audio(Source(data="QQ", media_type="audio/mpeg")),

@@ -225,9 +225,8 @@ def _write_image(part: Image, terms: Terms) -> Object | None:
 def _write_file(part: File, terms: Terms) -> Object | None:
     source = part.source
     if source.text is not None:
-        if part.name is not None:
-            terms.losses.drop("file.name")
-        return {"type": "input_text", "text": source.text, **_marks(part, terms)}
+        title = f"{part.name}\n\n" if part.name else ""
+        return {"type": "input_text", "text": f"{title}{source.text}", **_marks(part, terms)}
     written: Object = {"type": "input_file"}
     if source.data is not None:
         if not terms.is_own:
