@@ -359,11 +359,12 @@ def test_what_asks_nothing_of_a_model_is_answered_here():
     assert stage.pool.waiting == []
 
 
-def test_a_model_is_shown_from_what_is_known():
+@pytest.mark.parametrize("member", ["model", "name"])
+def test_a_model_is_shown_from_what_is_known(member):
     stage = staged()
     client = stage.client()
 
-    client.send(post({"model": "m1"}, target=b"/api/show"))
+    client.send(post({member: "m1"}, target=b"/api/show"))
 
     assert client.answers() == [(200, b'{"show":1}')]
 

@@ -13,6 +13,7 @@ from multillama.wire.peek import (
     edit_members,
     peek,
     replace_member,
+    with_model,
 )
 
 
@@ -300,3 +301,22 @@ def test_no_members_are_edited_in_what_is_no_object(body):
         edit_members(body, {"a": None})
 
     assert refused.value.kind == "invalid_json"
+
+
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [
+        (b'{"name":"m1","verbose": true}', {"model": "m1", "verbose": True}),
+        (b'{"name":"m1","model":""}', {"model": "m1"}),
+        (b'{"name":"m1","model":null}', {"model": "m1"}),
+        (b'{"name":"m1","model":"m2"}', {"model": "m2", "name": "m1"}),
+        (b'{"model":"m2"}', {"model": "m2"}),
+        (b"{}", {}),
+    ],
+)
+def test_a_model_may_be_called_by_the_old_name_of_its_member(body, same):
+    assert json.loads(with_model(body)) == same
+
+
+def test_what_is_no_object_is_left_to_the_peek():
+    assert with_model(b"[") == b"["

@@ -19,13 +19,14 @@ from multillama.dataplane.attempts import Attempts, on_success
 from multillama.dataplane.launch import launch
 from multillama.dataplane.places import has_place
 from multillama.dataplane.resuming import DIALECTS
-from multillama.wire.peek import peek
+from multillama.wire.peek import peek, with_model
 
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
 
 RESPONSES: Final = BY_NAME["responses"]
 INPUT_TOKENS: Final = BY_NAME["input_tokens"]
+SHOW: Final = BY_NAME["ollama_show"]
 
 
 def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, None]:
@@ -36,6 +37,8 @@ def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, 
     """
     server, request = exchange.server, exchange.request
     if request.model is None:
+        if exchange.operation is SHOW:
+            exchange.body = with_model(exchange.body)
         view = peek(exchange.body)
         exchange.model, stream = view.model, view.stream
         exchange.stream = exchange.operation.streams if stream is None else stream

@@ -33,6 +33,7 @@ _DECODER: Final = msgspec.json.Decoder(View)
 _OPENING: Final = re.compile(
     rb'\s*\{\s*"model"\s*:\s*"([^"\\\x00-\x1f]{1,256})"\s*(?:,\s*"stream"\s*:\s*(true|false)\s*)?[,}]'
 )
+_NO_NAME: Final = (b"null", b'""')
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for a body it cannot read; the second for a name that is not UTF-8, the third for its depth."""
@@ -199,4 +200,19 @@ def edit_members(body: bytes, changes: Mapping[str, bytes | None]) -> bytes:
             members.pop(name, None)
         else:
             members[name] = msgspec.Raw(value)
+    return msgspec.json.encode(members)
+
+
+def with_model(body: bytes) -> bytes:
+    """Returns a body whose model may be called `name` with it called `model`; `peek` judges all others.
+
+    Source: Ollama's api/types.go (August 2026): `ShowRequest.Name` is "deprecated", and LiteLLM sends no other.
+    """
+    try:
+        members = _MEMBERS.decode(body)
+    except _UNREADABLE:
+        return body
+    if "name" not in members or bytes(members.get("model", b"null")) not in _NO_NAME:
+        return body
+    members["model"] = members.pop("name")
     return msgspec.json.encode(members)

@@ -93,6 +93,15 @@ def test_a_result_may_tell_its_call():
     ]  # fmt: skip
 
 
+def test_a_result_that_tells_an_id_belongs_to_a_call_that_tells_none():
+    told = {"role": "assistant", "tool_calls": [call("f", id="a")]}
+    untold = {"role": "assistant", "tool_calls": [call("f"), call("g")]}
+
+    ids = ids_of([told, untold, result(tool_call_id="x"), result(tool_call_id="y", name="g")])
+
+    assert ids == ["a", "call_1_0", "call_1_1", "call_1_0", "call_1_1"]
+
+
 def test_a_result_of_an_unknown_tool_belongs_to_no_other_call():
     turn = {"role": "assistant", "tool_calls": [call("f")]}
 

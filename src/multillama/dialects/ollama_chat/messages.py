@@ -27,22 +27,32 @@ class _Open:
 
     def __init__(self) -> None:
         self._calls: list[ToolCall] = []
+        self._ours: set[str] = set()
+        """Ids that the client did not tell."""
 
-    def add(self, call: ToolCall) -> None:
+    def add(self, call: ToolCall, *, is_ours: bool) -> None:
+        """Takes in a call, and whether its id is one of ours."""
         self._calls.append(call)
+        if is_ours:
+            self._ours.add(call.id)
 
     def answer(self, id_: str | None, name: str | None, place: int) -> str:
         """Returns the id of the call that a result is of: told, the first of this name, or the first at all."""
-        calls = self._calls
-        found = next((call for call in calls if call.id == id_), None)
-        if id_ is None:
-            found = next((call for call in calls if call.name == name), None)
-            if found is None and name is None and calls:
-                found = calls[0]
-        if found is not None:
-            calls.remove(found)
-            return found.id
-        return id_ or f"call_{place}"
+        found = self._find(id_, name)
+        if found is None:
+            return id_ or f"call_{place}"
+        self._calls.remove(found)
+        return found.id
+
+    def _find(self, id_: str | None, name: str | None) -> ToolCall | None:
+        told = next((call for call in self._calls if call.id == id_), None)
+        if told is not None:
+            return told
+        # LiteLLM tells the ids of results and leaves out those of the calls.
+        calls = [call for call in self._calls if id_ is None or call.id in self._ours]
+        if name is None:
+            return calls[0] if calls else None
+        return next((call for call in calls if call.name == name), None)
 
 
 def read_messages(rows: list[Any]) -> list[Message]:
@@ -90,8 +100,10 @@ def _read_call(row: Any, path: str, place: str, waiting: _Open) -> ToolCall:
     if not isinstance(arguments, dict | str | None):
         raise Misfit(inner.at("arguments"), "must be an object")
     call = read_call(an_object(row, path))
-    call.id = call.id or f"call_{place}"
-    waiting.add(call)
+    is_ours = not call.id
+    if is_ours:
+        call.id = f"call_{place}"
+    waiting.add(call, is_ours=is_ours)
     return call
 
 
