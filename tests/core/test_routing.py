@@ -473,3 +473,12 @@ def test_the_short_way_to_a_plan_leads_where_the_long_one_does(strategy, states,
 
 def test_a_key_in_the_models_place_is_not_repeated():
     assert "'***'" in refusal(serving(endpoint()), "sk-abc123456").text
+
+
+def test_of_two_equals_the_busier_one_is_first_by_long_odds_only():
+    snapshot = offering(target("busy", in_flight=9), target("idle"))
+
+    orders = [names(make_plan(snapshot, "m1", Live(dice(fall))).targets) for fall in (0.5, 0.9)]
+
+    assert orders == ["idle busy", "idle busy"]
+    assert make_plan(snapshot, "m1", Live(dice(0.5))).strategy == "balanced"
