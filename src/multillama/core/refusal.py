@@ -9,7 +9,8 @@ from multillama.errors import GatewayError
 _PLAIN: Final = msgspec.json.Encoder()
 _GEMINI_STATUS: Final = {
     401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
-    500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+    499: "CANCELLED", 500: "INTERNAL", 501: "UNIMPLEMENTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }  # fmt: skip
 
 
@@ -57,10 +58,14 @@ def _gemini_object(error: GatewayError) -> dict[str, object]:
     return {
         "code": error.status,
         "message": error.text,
-        "status": _GEMINI_STATUS.get(error.status, "INVALID_ARGUMENT"),
+        "status": _GEMINI_STATUS.get(error.status) or _other_status(error.status),
         "details": [details],
         "origin": error.origin,
     }
+
+
+def _other_status(status: int) -> str:
+    return "INTERNAL" if status >= 500 else "INVALID_ARGUMENT"
 
 
 def error_event(error: GatewayError, dialect: str) -> bytes:
