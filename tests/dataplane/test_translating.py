@@ -342,6 +342,7 @@ def test_a_count_that_nobody_makes_is_estimated():
     client.send(post(HELLO, target=b"/v1/responses/input_tokens"))
 
     assert json.loads(client.answers()[0][1]) == {"tokens": 5}
+    assert "x-multillama-path: estimate" in headers_of(client)
     assert stage.pool.waiting == []
     assert stage.records[0].outcome == "ok"
 
@@ -356,6 +357,7 @@ def test_what_asks_nothing_of_a_model_is_answered_here():
     client.send(post(HELLO))
 
     assert client.answers() == [(200, b'{"done":true}')]
+    assert "x-multillama-path: gateway" in headers_of(client)
     assert stage.pool.waiting == []
 
 

@@ -34,7 +34,7 @@ from multillama.core.translate import (
     understand,
 )
 from multillama.dataplane.outgoing import MAX_KEPT
-from multillama.dataplane.relay import Relay
+from multillama.dataplane.relay import PATH, Relay
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.heads import Head, drop_fields
@@ -47,6 +47,9 @@ MAX_FAULT_BYTES: Final = 64 * 1024
 """How much of an error's body is read to translate it."""
 MAX_DROPPED: Final = 1024
 """Characters of the header that names what was dropped."""
+HERE: Final = b"gateway"
+"""In place of the way that an answer took, for one that no endpoint was asked for."""
+ESTIMATE: Final = b"estimate"
 LINES: Final = b"application/x-ndjson"
 STREAMS: Final = (b"text/event-stream", LINES)
 _OWN: Final = (b"content-type", b"content-encoding", b"transfer-encoding", b"etag", b"content-md5")
@@ -74,11 +77,11 @@ def launch_translated(
     model = exchange.model or ""
     bound = Bound(target.model or model, endpoint.provider, not endpoint.rejects_losses)
     if isinstance(way, ShowWay):
-        _answer(attempt, snapshot.rows["ollama"].get(model, b"{}"))
+        _answer(attempt, snapshot.rows["ollama"].get(model, b"{}"), HERE)
         return
     if isinstance(way, EstimateWay):
         request = understand(way.source.read_request, body)
-        _answer(attempt, way.source.write_answer(Count(estimate_tokens(request))))
+        _answer(attempt, way.source.write_answer(Count(estimate_tokens(request))), ESTIMATE)
         return
     asking = Asking(model, exchange.stream, exchange.id, exchange.request.at, snapshot.carrier_key)
     is_framed = b"alt=sse" in exchange.request.head.query
@@ -86,10 +89,10 @@ def launch_translated(
         way = msgspec.structs.replace(way, source=way.unframed)
     sent = _translate(body, way, bound, asking)
     if isinstance(sent, bytes):
-        _answer(attempt, sent)
+        _answer(attempt, sent, HERE)
         return
     notes = [attempt.notes] if attempt.notes else []
-    notes.append(b"x-multillama-path: " + way.name.encode())
+    notes.append(PATH + b": " + way.name.encode())
     if sent.dropped:
         exchange.story.on_drop(sent.dropped)
         notes.append(b"x-multillama-dropped: " + _names(sent.dropped))
@@ -125,8 +128,9 @@ def _translate(
     return _Sent(body, way.operation, count_translator(way), ())
 
 
-def _answer(attempt: "Attempt", body: bytes) -> None:
-    """Answers in place of the endpoint."""
+def _answer(attempt: "Attempt", body: bytes, path: bytes) -> None:
+    """Answers in place of the endpoint, and says so."""
+    attempt.notes = b"\r\n".join(filter(None, (attempt.notes, PATH + b": " + path)))
     head = AnswerHead(200, len(body), [b"content-type: application/json"])
     attempt.on_head(head)
     attempt.on_data([body], True)
