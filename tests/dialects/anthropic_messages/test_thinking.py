@@ -125,6 +125,34 @@ def test_a_local_model_of_few_tokens_has_a_small_budget():
     assert body["thinking"] == budget(1)
 
 
+def test_a_strange_cloud_is_asked_for_no_budget_below_the_least():
+    asked = request(Thinking(is_on=True))
+    asked.max_tokens = 10
+
+    body, losses = written(asked, goal("glm-5", "zai"))
+
+    assert ("thinking" in body, losses) == (False, ("thinking",))
+
+
+@pytest.mark.parametrize(
+    ("model", "max_tokens", "tokens"),
+    [
+        (LOCAL, None, 2048),  # of the 4096 that are asked for where the client does not say
+        (LOCAL, 3000, 1500),
+        (LOCAL, 1500, 1024),
+        (("claude-sonnet-4-5", "anthropic"), 3000, 1500),
+        (("claude-sonnet-4-5", "anthropic"), 1500, 1024),
+    ],
+)
+def test_an_effort_leaves_room_for_an_answer(model, max_tokens, tokens):
+    asked = request(Thinking("high"))
+    asked.max_tokens = max_tokens
+
+    body, _ = written(asked, goal(*model))
+
+    assert body["thinking"] == budget(tokens)
+
+
 CALL, RESULT = ToolCall("c", "f", "{}"), Message("tool", [ToolResult("c", [Text("42")])])
 
 

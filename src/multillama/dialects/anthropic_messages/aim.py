@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from multillama.core.canonical import Request
 from multillama.core.codec import Goal
-from multillama.dialects.anthropic_messages.claude import Claude, claude_of
+from multillama.dialects.anthropic_messages.claude import OWN_MACHINES, Claude, claude_of
 
 
 class Aim:
@@ -15,6 +15,7 @@ class Aim:
         """The client speaks this family's words, so that it knows what the model takes: all is written as it came."""
         self.claude = claude
         """What the model takes; None where that is everything."""
+        self.is_own_machine = goal.provider in OWN_MACHINES
         self.needs_signatures = claude is not None or goal.provider == "anthropic"
         self.is_whole = is_whole
         """The request has all of the conversation; else the endpoint knows what was before."""

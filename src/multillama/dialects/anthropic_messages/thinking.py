@@ -16,6 +16,8 @@ _BUDGETS: Final = MappingProxyType(
 )
 _UNMEASURED: Final = "medium"
 _LEAST: Final = 1024
+_ROOM: Final = 2048
+"""Tokens that an answer is left, or half of them all where there are few."""
 _ORDER: Final = ("low", "medium", "high", "xhigh", "max")
 _DISPLAYS: Final = MappingProxyType(
     {"auto": "summarized", "concise": "summarized", "detailed": "summarized", "none": "omitted"}
@@ -38,7 +40,7 @@ def write_thinking(
     if aim.is_own:
         return _as_said(thinking, config)
     if aim.claude is None:
-        return _for_any(thinking, config, max_tokens)
+        return _for_any(thinking, aim, config, max_tokens)
     if _is_off(thinking):
         return _off(aim, aim.claude)
     is_forced = aim.claude.takes_force and _is_forced(request)
@@ -65,13 +67,19 @@ def _as_said(thinking: Thinking, config: dict[str, Any]) -> dict[str, Any] | Non
     return written
 
 
-def _for_any(thinking: Thinking, config: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+def _for_any(
+    thinking: Thinking, aim: Aim, config: dict[str, Any], max_tokens: int
+) -> dict[str, Any] | None:
     """A model that is no Claude: its server makes of both words what it can."""
     if _is_off(thinking):
         return dict(_OFF)
+    least = 1 if aim.is_own_machine else _LEAST  # a cloud may keep Anthropic's rule
+    if not aim.is_own_machine and max_tokens <= least:
+        aim.drop("thinking")
+        return None
     if thinking.effort is not None:
         config["effort"] = _effort(thinking, _ORDER)
-    return {"type": "enabled", "budget_tokens": max(1, min(_budget(thinking), max_tokens - 1))}
+    return {"type": "enabled", "budget_tokens": max(least, _within(thinking, max_tokens))}
 
 
 def _off(aim: Aim, claude: Claude) -> dict[str, Any] | None:
@@ -98,7 +106,7 @@ def _budgeted(
         return None
     if aim.claude.efforts and thinking.effort is not None:
         config["effort"] = _effort(thinking, aim.claude.efforts)
-    budget = max(_LEAST, min(_budget(thinking), max_tokens - 1))
+    budget = max(_LEAST, _within(thinking, max_tokens))
     written = {"type": "enabled", "budget_tokens": budget}
     return written | {"display": "omitted"} if thinking.summary == "none" else written
 
@@ -131,6 +139,14 @@ def _budget(thinking: Thinking) -> int:
     if thinking.budget is not None and thinking.budget > 0:
         return thinking.budget
     return _BUDGETS.get(thinking.effort or _UNMEASURED, _BUDGETS[_UNMEASURED])
+
+
+def _within(thinking: Thinking, max_tokens: int) -> int:
+    """Returns a budget below `max_tokens`; one that the client did not measure leaves room for an answer."""
+    most = max_tokens - 1
+    if (thinking.budget or 0) <= 0:
+        most = min(most, max(_LEAST, max_tokens - min(max_tokens // 2, _ROOM)))
+    return min(_budget(thinking), most)
 
 
 def _effort(thinking: Thinking, efforts: tuple[str, ...]) -> str | None:
