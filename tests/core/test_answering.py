@@ -193,6 +193,17 @@ def test_a_whole_answer_becomes_a_stream_for_a_client_that_wants_one():
     assert told(data) == "Start | Open Text | Delta hi | Close | Finish | End"
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_stream_whose_event_never_ends_is_not_kept(stream, monkeypatch):
+    monkeypatch.setattr("multillama.core.answering.MAX_BYTES", 30)
+    one = translator(stream=stream)
+    one.begin(is_stream=True)
+    one.feed(b"x" * 30, is_last=False)
+
+    with pytest.raises(GatewayError, match="too long"):
+        one.feed(b"x", is_last=False)
+
+
 def test_an_answer_too_long_to_be_translated_is_not_kept(monkeypatch):
     monkeypatch.setattr("multillama.core.answering.MAX_BYTES", 3)
     one = translator(stream=False)

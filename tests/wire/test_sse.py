@@ -1,10 +1,12 @@
 import json
 from itertools import pairwise
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.wire.sse import BOM, data_of, events_in, one_line, split_events
+from multillama.wire import sse
+from multillama.wire.sse import BOM, Splitter, data_of, events_in, one_line, split_events
 
 PIECES = st.sampled_from(
     [b"\n", b"\r", b"\r\n", b"data: x", b"data", b"data:", b"event: a", b": note", b"id: 1", b" ", b":",
@@ -77,6 +79,32 @@ def test_cuts_do_not_change_the_events(stream: bytes, cuts: list[int]) -> None:
         found += whole
 
     assert (found, rest) == split_events(stream)
+
+
+@given(STREAMS, st.lists(st.integers(0, 300), max_size=30), st.sampled_from([4, 7, 65_536]))
+def test_a_stream_in_pieces_is_split_into_the_same_events(stream, cuts, long_bytes):
+    places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
+    splitter, found = Splitter(), []
+
+    with patch.object(sse, "LONG_BYTES", long_bytes):
+        for start, end in pairwise(places):
+            found += splitter.take(stream[start:end])
+
+    assert (found, splitter.rest()) == split_events(stream)
+    assert splitter.rest() == b""
+
+
+def test_a_long_event_is_not_searched_anew_with_each_of_its_pieces():
+    splitter, searched = Splitter(), []
+
+    with patch.object(
+        sse, "split_events", side_effect=lambda data: searched.append(len(data)) or ([], data)
+    ):
+        for _ in range(1000):
+            splitter.take(b"x" * 65_536)
+
+    assert sum(searched) == 65_536
+    assert len(splitter.rest()) == 65_536_000
 
 
 @given(STREAMS)

@@ -19,6 +19,7 @@ from multillama.errors import GatewayError
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """An answer that must be whole before it can be translated may be so long."""
+_TOO_LONG: Final = "sent an answer too long to be translated"
 JSON: Final = b"application/json"
 
 
@@ -104,6 +105,9 @@ class ChatTranslator:
         events = self._reader.feed(data) if data else []
         if is_last:
             events += self._reader.end()
+        self._held_bytes = 0 if events else self._held_bytes + len(data)
+        if self._held_bytes > MAX_BYTES:
+            raise GatewayError("endpoint_malformed", "sent an event too long to be translated")
         if events:
             events = self._pass(events)
         if is_last and not self._is_over:
@@ -147,6 +151,9 @@ class ChatTranslator:
     def _feed_joined(self, data: bytes, is_last: bool) -> bytes:
         """Joins a stream for a client who wants none."""
         joiner = self._joiner
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_BYTES:
+            raise GatewayError("endpoint_malformed", _TOO_LONG)
         if data:
             joiner.take(self._reader.feed(data))
         if not is_last:
@@ -163,7 +170,7 @@ class ChatTranslator:
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > MAX_BYTES:
-            raise GatewayError("endpoint_malformed", "sent an answer too long to be translated")
+            raise GatewayError("endpoint_malformed", _TOO_LONG)
         if not is_last:
             return b""
         body = b"".join(self._held)
@@ -203,7 +210,7 @@ class WholeTranslator:
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > MAX_BYTES:
-            raise GatewayError("endpoint_malformed", "sent an answer too long to be translated")
+            raise GatewayError("endpoint_malformed", _TOO_LONG)
         if not is_last:
             return b""
         body, self.usage = self._translate(b"".join(self._held))

@@ -15,6 +15,10 @@ BOM: Final = b"\xef\xbb\xbf"
 # A blank line ends an event. A CR at the very end may be half a CRLF, so it ends nothing before its next byte is here.
 _BLANK: Final = re.compile(rb"\n|\r\n|\r(?=[^\n])")
 _END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
+_END_BYTES: Final = 4
+"""Of the longest end of an event."""
+LONG_BYTES: Final = 64 * 1024
+"""From here on the pieces of an event are kept apart."""
 _LINE_ENDS_OF_PYTHON: Final = (
     (b"\xc2\x85", b"\\u0085"),
     (b"\xe2\x80\xa8", b"\\u2028"),
@@ -42,6 +46,46 @@ def split_events(data: bytes) -> tuple[list[bytes], bytes]:
             return whole, data[at:]
         whole.append(data[at : end.end()])
         at = end.end()
+
+
+class Splitter:
+    """Splits a stream that comes in pieces into whole events."""
+
+    __slots__ = ("_long", "_rest", "_tail")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._long: list[bytes] = []
+        """What follows the rest, where that is long: no event ends in it."""
+        self._tail = b""
+        """What follows that, and may be the beginning of an end; empty while the rest is short."""
+
+    def take(self, data: bytes) -> list[bytes]:
+        """Takes bytes; returns the events that they complete, as `split_events` does."""
+        rest = self._rest
+        if self._tail:
+            # Searching and copying a picture anew with each of its pieces would take minutes for 100 MB.
+            data = self._tail + data
+            if _END.search(data) is None:
+                at = max(len(data) - _END_BYTES, 0)
+                self._long.append(data[:at])
+                self._tail = data[at:]
+                return []
+            rest += b"".join(self._long)
+            self._long.clear()
+            self._tail = b""
+        whole, rest = split_events(rest + data if rest else data)
+        if len(rest) >= LONG_BYTES:
+            rest, self._tail = rest[:-_END_BYTES], rest[-_END_BYTES:]
+        self._rest = rest
+        return whole
+
+    def rest(self) -> bytes:
+        """Returns what has begun and is not whole, and forgets it."""
+        rest = b"".join((self._rest, *self._long, self._tail))
+        self._rest = self._tail = b""
+        self._long.clear()
+        return rest
 
 
 def one_line(data: bytes) -> bytes:

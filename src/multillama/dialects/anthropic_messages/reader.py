@@ -39,7 +39,7 @@ from multillama.dialects.anthropic_messages.answer import (
 )
 from multillama.dialects.anthropic_messages.blocks import said
 from multillama.dialects.anthropic_messages.fault import fault_of
-from multillama.wire.sse import data_of, events_in, split_events
+from multillama.wire.sse import Splitter, data_of, events_in
 
 _DONE: Final = b"[DONE]"
 _NOTHING: Final = object()
@@ -71,7 +71,7 @@ class MessagesReader:
     """Reads one stream."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._splitter = Splitter()
         self._started = False
         self._finished = False
         self._over = False
@@ -82,19 +82,17 @@ class MessagesReader:
         self._events: list[Event] = []
 
     def feed(self, data: bytes) -> list[Event]:
-        whole, self._rest = split_events(self._rest + data if self._rest else data)
-        for event in whole:
+        for event in self._splitter.take(data):
             payload = data_of(event)
             if payload is not None and not self._over:
                 self._take(payload)
         return self._given()
 
     def end(self) -> list[Event]:
-        for event in events_in(self._rest):
+        for event in events_in(self._splitter.rest()):
             payload = data_of(event)
             if payload is not None and not self._over:
                 self._take_last(payload)
-        self._rest = b""
         if self._finished and not self._over:
             self._message_stop({})  # all was said; only what closes the stream is missing
         return self._given()

@@ -15,7 +15,7 @@ from multillama.core.deltas import Event
 from multillama.core.shape import decode
 from multillama.dialects.gemini.chunks import Chunks
 from multillama.dialects.gemini.writing import ChunkWriter
-from multillama.wire.sse import data_of, events_in, one_line, split_events
+from multillama.wire.sse import Splitter, data_of, events_in, one_line
 
 _DONE: Final = b"[DONE]"
 
@@ -25,21 +25,19 @@ class Reader:
 
     def __init__(self) -> None:
         self._chunks = Chunks()
-        self._rest = b""
+        self._splitter = Splitter()
 
     def feed(self, data: bytes) -> list[Event]:
-        whole, self._rest = split_events(self._rest + data)
-        return self._take(whole)
+        return self._take(self._splitter.take(data))
 
     def end(self) -> list[Event]:
         """Takes note of the end of the bytes; an event without the blank line is one, where it is whole."""
         events: list[Event] = []
-        for event in events_in(self._rest):
+        for event in events_in(self._splitter.rest()):
             data = data_of(event)
             value = None if data is None else _whole(data)
             if value is not None:
                 events += self._chunks.take(value)
-        self._rest = b""
         return events + self._chunks.end()
 
     def _take(self, whole: list[bytes]) -> list[Event]:

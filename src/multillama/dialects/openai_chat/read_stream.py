@@ -31,7 +31,7 @@ from multillama.dialects.openai_chat.reasoning import MEMBERS as REASONING, read
 from multillama.dialects.openai_family.fault import fault_in
 from multillama.dialects.openai_family.stops import read_stop, write_stop
 from multillama.dialects.openai_family.usage import NAME, count, read_usage
-from multillama.wire.sse import data_of, split_events
+from multillama.wire.sse import Splitter, data_of
 
 _TIER: Final = "service_tier"
 _DONE: Final = b"[DONE]"
@@ -65,7 +65,7 @@ class ChunkReader:
     """Reads one stream."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._splitter = Splitter()
         self._parts = Parts()
         self._choices: dict[int, _Choice] = {}
         self._has_begun = False
@@ -80,8 +80,7 @@ class ChunkReader:
         """Takes bytes; returns what they complete."""
         if self._is_over:
             return []
-        events, self._rest = split_events(self._rest + data if self._rest else data)
-        for event in events:
+        for event in self._splitter.take(data):
             payload = data_of(event)
             if payload:
                 self._take(payload)
@@ -89,9 +88,9 @@ class ChunkReader:
 
     def end(self) -> list[Event]:
         """Takes note of the end; `[DONE]` may be missing where all choices have finished."""
-        if not self._is_over and self._rest.strip():
+        rest = self._splitter.rest()
+        if not self._is_over and rest.strip():
             # an event without its blank line counts if it is whole
-            rest, self._rest = self._rest, b""
             payload = data_of(rest + b"\n\n")
             if payload:
                 self._take_last(payload)

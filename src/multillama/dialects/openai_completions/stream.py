@@ -28,7 +28,7 @@ from multillama.dialects.openai_completions.logprobs import read_logprobs, write
 from multillama.dialects.openai_family.fault import fault_in, write_fault_event
 from multillama.dialects.openai_family.stops import read_stop, write_stop
 from multillama.dialects.openai_family.usage import NAME, count, read_usage, write_usage
-from multillama.wire.sse import data_of, split_events
+from multillama.wire.sse import Splitter, data_of
 
 _ENCODE: Final = msgspec.json.Encoder().encode
 _MOST: Final = 128
@@ -39,7 +39,7 @@ class CompletionReader:
     """Reads one stream."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._splitter = Splitter()
         self._parts = Parts()
         self._open: dict[int, bool] = {}
         """Choice to whether it has not finished."""
@@ -51,8 +51,7 @@ class CompletionReader:
         """Takes bytes; returns what they complete."""
         if self._is_over:
             return []
-        events, self._rest = split_events(self._rest + data if self._rest else data)
-        for event in events:
+        for event in self._splitter.take(data):
             payload = data_of(event)
             if payload:
                 self._take(payload)
@@ -60,9 +59,9 @@ class CompletionReader:
 
     def end(self) -> list[Event]:
         """Takes note of the end; `[DONE]` may be missing where all choices have finished."""
-        if not self._is_over and self._rest.strip():
-            payload = data_of(self._rest + b"\n\n")
-            self._rest = b""
+        rest = self._splitter.rest()
+        if not self._is_over and rest.strip():
+            payload = data_of(rest + b"\n\n")
             if payload:
                 self._take_last(payload)
         if not self._is_over and self._open and not any(self._open.values()):

@@ -47,7 +47,7 @@ from multillama.dialects.openai_responses.output import (
 from multillama.dialects.openai_responses.pieces import Item, Piece, key_of, mark_piece
 from multillama.dialects.openai_responses.terms import DIALECT, FAMILY
 from multillama.dialects.openai_responses.usage import read_usage
-from multillama.wire.sse import data_of, split_events
+from multillama.wire.sse import Splitter, data_of
 
 _DONE: Final = b"[DONE]"
 
@@ -56,7 +56,7 @@ class Reader:
     """Reads one stream."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._splitter = Splitter()
         self._events: list[Event] = []
         self._items: dict[int | str, Item] = {}
         """While they go on."""
@@ -70,14 +70,13 @@ class Reader:
     # --- bytes -------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> list[Event]:
-        whole, self._rest = split_events(self._rest + data if self._rest else data)
-        for event in whole:
+        for event in self._splitter.take(data):
             self._take(event)
         events, self._events = self._events, []
         return events
 
     def end(self) -> list[Event]:
-        rest, self._rest = self._rest, b""
+        rest = self._splitter.rest()
         if rest.strip():
             self._take(rest.rstrip(b"\r\n") + b"\n\n")
         events, self._events = self._events, []
