@@ -1,5 +1,6 @@
 """Exchanges whose endpoint speaks another dialect: what goes out, what comes back, and what goes wrong."""
 
+import gzip
 import json
 
 import msgspec
@@ -252,6 +253,33 @@ def test_a_header_that_the_endpoint_sent_has_the_last_word():
     assert [line for line in headers_of(client) if line.startswith("retry-after")] == [
         "retry-after: 3"
     ]
+
+
+CODED = b"\r\nContent-Encoding: gzip"
+
+
+def test_what_is_compressed_though_nobody_asked_is_refused_by_that_name():
+    stage = staged()
+    client = stage.client()
+    client.send(post(HELLO))
+
+    stage.answer(ok(gzip.compress(b'{"parts":[]}'), b"200 OK" + CODED))
+
+    assert (client.statuses, client.error["code"]) == ([502], "endpoint_malformed")
+    assert client.error["message"] == (
+        "The endpoint here compressed an answer that was asked for uncompressed."
+    )
+
+
+def test_of_a_compressed_error_nothing_but_its_status_is_told():
+    stage = staged()
+    client = stage.client()
+    client.send(post(HELLO))
+
+    stage.answer(ok(gzip.compress(b"no such thing"), b"400 Bad Request" + CODED))
+
+    assert client.statuses == [400]
+    assert json.loads(client.answers()[0][1]) == {"fault": "", "status": 400}
 
 
 def test_an_error_of_any_length_is_read_in_part():

@@ -52,6 +52,7 @@ HERE: Final = b"gateway"
 ESTIMATE: Final = b"estimate"
 LINES: Final = b"application/x-ndjson"
 STREAMS: Final = (b"text/event-stream", LINES)
+_COMPRESSED: Final = "compressed an answer that was asked for uncompressed"
 _OWN: Final = (b"content-type", b"content-encoding", b"transfer-encoding", b"etag", b"content-md5")
 """Fields of an answer that tell of bytes which the client does not get."""
 _DIALECTS: Final = (
@@ -188,8 +189,10 @@ class Interpreter:
         """Held until the body is whole, where it is translated as a whole."""
         self._fault: bytearray | None = None
         """The body of an error so far."""
+        self._is_coded = False
 
     def on_head(self, head: AnswerHead) -> None:
+        self._is_coded = head.is_coded
         if head.status >= 400 or head.status in (204, 304):
             self._fault = bytearray()
             self._head = head
@@ -215,6 +218,9 @@ class Interpreter:
         attempt = self._attempt
         if self._fault is not None:
             self._take_fault(self._fault, data, is_last)
+            return
+        if self._is_coded:
+            self._give_up(GatewayError("endpoint_malformed", _COMPRESSED))
             return
         try:
             data = self._translator.feed(data, is_last=is_last)
@@ -246,7 +252,7 @@ class Interpreter:
             self._relay.told = usage.input_tokens, usage.output_tokens
 
     def _take_fault(self, fault: bytearray, data: bytes, is_last: bool) -> None:
-        if len(fault) < MAX_FAULT_BYTES:
+        if len(fault) < MAX_FAULT_BYTES and not self._is_coded:
             fault += data[: MAX_FAULT_BYTES - len(fault)]
         if not is_last or self._head is None:
             return
