@@ -245,6 +245,8 @@ def cause_of_body(body: bytes) -> str | None:
         said = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    if isinstance(said, list) and len(said) == 1:
+        said = said[0]  # as Gemini may wrap it
     if not isinstance(said, dict) or said.keys() - _BESIDE:
         return None
     error = said.get("error")

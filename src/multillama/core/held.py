@@ -84,4 +84,7 @@ def _may_be_error(head: AnswerHead, held: bytes) -> bool:
     if head.length is not None and head.length > HELD_BYTES:
         return False
     begins = held.lstrip(_BLANKS)[:64].translate(None, _BLANKS)
+    begins = begins.removeprefix(
+        b"["
+    )  # Gemini's stream without `alt=sse` is an array, and so is its error
     return _ERROR.startswith(begins[: len(_ERROR)])
