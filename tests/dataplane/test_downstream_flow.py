@@ -1,7 +1,7 @@
 import pytest
 
 from multillama.dataplane.downstream import MAX_QUEUED_BYTES
-from tests.dataplane.stage import BEGUN, CONTINUE, get, post
+from tests.dataplane.stage import BEGUN, CONTINUE, Stage, get, post
 
 FORM = b"Content-Type: multipart/form-data; boundary=b0\r\n"
 PART = b'--b0\r\nContent-Disposition: form-data; name="model"\r\n\r\nm1\r\n--b0\r\n\r\n'
@@ -376,3 +376,22 @@ def test_a_client_far_away_that_left_is_noticed_soon_after_its_reset_is_here(
     stage.loop.advance(reset_after_s * 1.5 + 0.02)
 
     assert client.received.count(CONTINUE) > before
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["first of its kind", "known"])
+def test_a_client_that_stalls_at_an_answers_end_leaves_the_endpoints_connection_read(times):
+    """It is the next exchange's by then: nobody would read its answer, or ever read on."""
+    stage = Stage()
+    for _ in range(times):
+        client = stage.client()
+        client.transport.is_stuck = True
+        client.transport.high = 10
+        client.send(post())
+        upstream = stage.answer()
+
+    other = stage.client()
+    other.send(post())
+
+    assert client.transport.is_protocol_paused
+    assert upstream.sent.count(b"POST /v1/") == times + 1
+    assert not upstream.is_reading_paused

@@ -95,14 +95,17 @@ class Upstream(asyncio.Protocol):
                 self._timers.arm(self, self._origin.timeouts.first_byte_s)
 
     def pause(self) -> None:
-        """Stops reading, because the client does not keep up; the client's deadline runs meanwhile."""
-        if not self.is_closed:
+        """Stops reading, because the client does not keep up; the client's deadline runs meanwhile.
+
+        Not once the answer is whole: then the connection is the next exchange's.
+        """
+        if self.answering is not None and not self.is_closed:
             self.transport.pause_reading()
             self.deadline = NEVER
 
     def resume(self) -> None:
         """Reads again."""
-        if not self.is_closed:
+        if self.answering is not None and not self.is_closed:
             self.transport.resume_reading()
             self._timers.arm(self, self._origin.timeouts.idle_s)
 
