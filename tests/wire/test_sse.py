@@ -162,3 +162,19 @@ def test_no_client_takes_a_text_for_two_lines(text):
 
     assert len(line.decode().splitlines()) == 1
     assert json.loads(line) == json.loads(data)
+
+
+def test_the_data_of_events_are_found_and_events_without_any_are_passed_over():
+    splitter = Splitter()
+
+    found = splitter.payloads(b": note\n\ndata: 1\n\nevent: ping\n\ndata\n\ndata: 2")
+
+    assert (found, splitter.last(), splitter.last()) == ([b"1", b""], b"2", None)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r", b"\r\n", b"\r\n\r"])
+def test_a_last_event_may_lack_its_end(end):
+    splitter = Splitter()
+
+    assert splitter.payloads(b"data: 1" + end) == []
+    assert splitter.last() == b"1"

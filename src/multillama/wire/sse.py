@@ -80,6 +80,14 @@ class Splitter:
         self._rest = rest
         return whole
 
+    def payloads(self, data: bytes) -> list[bytes]:
+        """Takes bytes; returns the data of the events that they complete, but for events that have none."""
+        return [payload for event in self.take(data) if (payload := data_of(event)) is not None]
+
+    def last(self) -> bytes | None:
+        """Returns the data of an event that lacks the blank line at its end, at the end of the stream."""
+        return data_of(self.rest())
+
     def rest(self) -> bytes:
         """Returns what has begun and is not whole, and forgets it."""
         rest = b"".join((self._rest, *self._long, self._tail))

@@ -39,7 +39,7 @@ from multillama.dialects.anthropic_messages.answer import (
 )
 from multillama.dialects.anthropic_messages.blocks import said
 from multillama.dialects.anthropic_messages.fault import fault_of
-from multillama.wire.sse import Splitter, data_of, events_in
+from multillama.wire.sse import Splitter
 
 _DONE: Final = b"[DONE]"
 _NOTHING: Final = object()
@@ -82,17 +82,15 @@ class MessagesReader:
         self._events: list[Event] = []
 
     def feed(self, data: bytes) -> list[Event]:
-        for event in self._splitter.take(data):
-            payload = data_of(event)
-            if payload is not None and not self._over:
+        for payload in self._splitter.payloads(data):
+            if not self._over:
                 self._take(payload)
         return self._given()
 
     def end(self) -> list[Event]:
-        for event in events_in(self._splitter.rest()):
-            payload = data_of(event)
-            if payload is not None and not self._over:
-                self._take_last(payload)
+        payload = self._splitter.last()
+        if payload is not None and not self._over:
+            self._take_last(payload)
         if self._finished and not self._over:
             self._message_stop({})  # all was said; only what closes the stream is missing
         return self._given()

@@ -15,7 +15,7 @@ from multillama.core.deltas import Event
 from multillama.core.shape import decode
 from multillama.dialects.gemini.chunks import Chunks
 from multillama.dialects.gemini.writing import ChunkWriter
-from multillama.wire.sse import Splitter, data_of, events_in, one_line
+from multillama.wire.sse import Splitter, one_line
 
 _DONE: Final = b"[DONE]"
 
@@ -28,26 +28,19 @@ class Reader:
         self._splitter = Splitter()
 
     def feed(self, data: bytes) -> list[Event]:
-        return self._take(self._splitter.take(data))
+        chunks = self._chunks
+        events: list[Event] = []
+        for payload in self._splitter.payloads(data):
+            if payload and payload != _DONE:
+                events += chunks.take(decode(payload))
+        return events
 
     def end(self) -> list[Event]:
         """Takes note of the end of the bytes; an event without the blank line is one, where it is whole."""
-        events: list[Event] = []
-        for event in events_in(self._splitter.rest()):
-            data = data_of(event)
-            value = None if data is None else _whole(data)
-            if value is not None:
-                events += self._chunks.take(value)
+        payload = self._splitter.last()
+        value = None if payload is None else _whole(payload)
+        events = [] if value is None else self._chunks.take(value)
         return events + self._chunks.end()
-
-    def _take(self, whole: list[bytes]) -> list[Event]:
-        chunks = self._chunks
-        events: list[Event] = []
-        for event in whole:
-            data = data_of(event)
-            if data and data != _DONE:
-                events += chunks.take(decode(data))
-        return events
 
 
 def _whole(data: bytes) -> Any:

@@ -31,7 +31,7 @@ from multillama.dialects.openai_chat.reasoning import MEMBERS as REASONING, read
 from multillama.dialects.openai_family.fault import fault_in
 from multillama.dialects.openai_family.stops import read_stop, write_stop
 from multillama.dialects.openai_family.usage import NAME, count, read_usage
-from multillama.wire.sse import Splitter, data_of
+from multillama.wire.sse import Splitter
 
 _TIER: Final = "service_tier"
 _DONE: Final = b"[DONE]"
@@ -80,20 +80,17 @@ class ChunkReader:
         """Takes bytes; returns what they complete."""
         if self._is_over:
             return []
-        for event in self._splitter.take(data):
-            payload = data_of(event)
+        for payload in self._splitter.payloads(data):
             if payload:
                 self._take(payload)
         return self._parts.take()
 
     def end(self) -> list[Event]:
         """Takes note of the end; `[DONE]` may be missing where all choices have finished."""
-        rest = self._splitter.rest()
-        if not self._is_over and rest.strip():
-            # an event without its blank line counts if it is whole
-            payload = data_of(rest + b"\n\n")
-            if payload:
-                self._take_last(payload)
+        # an event without its blank line counts if it is whole
+        payload = self._splitter.last()
+        if payload:
+            self._take_last(payload)
         choices = self._choices.values()
         if not self._is_over and choices and all(choice.is_over for choice in choices):
             self._end()

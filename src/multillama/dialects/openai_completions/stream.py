@@ -28,7 +28,7 @@ from multillama.dialects.openai_completions.logprobs import read_logprobs, write
 from multillama.dialects.openai_family.fault import fault_in, write_fault_event
 from multillama.dialects.openai_family.stops import read_stop, write_stop
 from multillama.dialects.openai_family.usage import NAME, count, read_usage, write_usage
-from multillama.wire.sse import Splitter, data_of
+from multillama.wire.sse import Splitter
 
 _ENCODE: Final = msgspec.json.Encoder().encode
 _MOST: Final = 128
@@ -51,19 +51,16 @@ class CompletionReader:
         """Takes bytes; returns what they complete."""
         if self._is_over:
             return []
-        for event in self._splitter.take(data):
-            payload = data_of(event)
+        for payload in self._splitter.payloads(data):
             if payload:
                 self._take(payload)
         return self._parts.take()
 
     def end(self) -> list[Event]:
         """Takes note of the end; `[DONE]` may be missing where all choices have finished."""
-        rest = self._splitter.rest()
-        if not self._is_over and rest.strip():
-            payload = data_of(rest + b"\n\n")
-            if payload:
-                self._take_last(payload)
+        payload = self._splitter.last()
+        if payload:
+            self._take_last(payload)
         if not self._is_over and self._open and not any(self._open.values()):
             self._end()
         return self._parts.take()

@@ -47,7 +47,7 @@ from multillama.dialects.openai_responses.output import (
 from multillama.dialects.openai_responses.pieces import Item, Piece, key_of, mark_piece
 from multillama.dialects.openai_responses.terms import DIALECT, FAMILY
 from multillama.dialects.openai_responses.usage import read_usage
-from multillama.wire.sse import Splitter, data_of
+from multillama.wire.sse import Splitter
 
 _DONE: Final = b"[DONE]"
 
@@ -70,21 +70,20 @@ class Reader:
     # --- bytes -------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> list[Event]:
-        for event in self._splitter.take(data):
-            self._take(event)
+        for payload in self._splitter.payloads(data):
+            self._take(payload)
         events, self._events = self._events, []
         return events
 
     def end(self) -> list[Event]:
-        rest = self._splitter.rest()
-        if rest.strip():
-            self._take(rest.rstrip(b"\r\n") + b"\n\n")
+        payload = self._splitter.last()
+        if payload is not None:
+            self._take(payload)
         events, self._events = self._events, []
         return events
 
-    def _take(self, event: bytes) -> None:
-        data = data_of(event)
-        if self._is_over or data is None or not data.strip() or data.strip() == _DONE:
+    def _take(self, data: bytes) -> None:
+        if self._is_over or not data.strip() or data.strip() == _DONE:
             return
         members = decode_object(data)
         kind = members.get("type")
