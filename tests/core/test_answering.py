@@ -263,7 +263,7 @@ def test_errors_of_embeddings_and_counts_are_told_in_the_clients_words(one):
 
 def test_nothing_endless_is_kept(monkeypatch):
     monkeypatch.setattr("multillama.core.answering.MAX_BYTES", 3)
-    one = WholeTranslator(lambda body: (body, None), lambda status, body: body)
+    one = WholeTranslator(COUNT, lambda body: (body, None))
 
     with pytest.raises(GatewayError, match="too long"):
         one.feed(b"1234", is_last=False)

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from multillama.wire import sse
-from multillama.wire.sse import BOM, Splitter, data_of, events_in, one_line, split_events
+from multillama.wire.sse import (
+    BOM,
+    LONG_BYTES,
+    Splitter,
+    data_of,
+    events_in,
+    one_line,
+    split_events,
+)
 
 PIECES = st.sampled_from(
     [b"\n", b"\r", b"\r\n", b"data: x", b"data", b"data:", b"event: a", b": note", b"id: 1", b" ", b":",
@@ -178,3 +186,12 @@ def test_a_last_event_may_lack_its_end(end):
 
     assert splitter.payloads(b"data: 1" + end) == []
     assert splitter.last() == b"1"
+
+
+def test_a_long_event_in_pieces_is_found_at_its_end():
+    splitter, long = Splitter(), b"x" * LONG_BYTES
+
+    before = [splitter.payloads(piece) for piece in (b"data: " + long, long, b"\n")]
+    found = splitter.payloads(b"\ndata: 2\n\n")
+
+    assert (before, found, splitter.last()) == ([[], [], []], [long * 2, b"2"], None)

@@ -50,6 +50,27 @@ class Translator(Protocol):
         """Returns the body of an error answer in the client's words, and after how many seconds to try again."""
 
 
+class _Whole:
+    """Holds a body until it is whole."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+
+    def take(self, data: bytes, *, is_last: bool) -> bytes | None:
+        """Returns the body, once it is whole."""
+        self._pieces.append(data)
+        self._bytes += len(data)
+        if self._bytes > MAX_BYTES:
+            raise GatewayError("endpoint_malformed", _TOO_LONG)
+        return b"".join(self._pieces) if is_last else None
+
+
+def _fault(way: Way | EmbedWay | CountWay, status: int, body: bytes) -> tuple[bytes, float | None]:
+    fault = way.target.read_fault(status, body)
+    return way.source.write_fault(fault), fault.retry_after_s
+
+
 class ChatTranslator:
     """Translates one answer of a model."""
 
@@ -63,8 +84,9 @@ class ChatTranslator:
         self.failure: GatewayError | None = None
         self.streams = self.has_ended = False
         self._feed: Callable[[bytes, bool], bytes] = self._feed_whole
-        self._held: list[bytes] = []
+        self._whole = _Whole()
         self._held_bytes = 0
+        """Of a stream: since its last event, or of all that is joined."""
         self._joiner = Joiner()
         self._is_over = False
 
@@ -89,8 +111,7 @@ class ChatTranslator:
             raise GatewayError("endpoint_malformed", text) from misfit
 
     def fault(self, status: int, body: bytes) -> tuple[bytes, float | None]:
-        fault = self._way.target.read_fault(status, body)
-        return self._way.source.write_fault(fault), fault.retry_after_s
+        return _fault(self._way, status, body)
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -167,15 +188,8 @@ class ChatTranslator:
         return self._write(joiner.answer)
 
     def _feed_whole(self, data: bytes, is_last: bool) -> bytes:
-        self._held.append(data)
-        self._held_bytes += len(data)
-        if self._held_bytes > MAX_BYTES:
-            raise GatewayError("endpoint_malformed", _TOO_LONG)
-        if not is_last:
-            return b""
-        body = b"".join(self._held)
-        self._held.clear()
-        return self._write(self._way.target.read_answer(body))
+        body = self._whole.take(data, is_last=is_last)
+        return b"" if body is None else self._write(self._way.target.read_answer(body))
 
     def _write(self, answer: Answer) -> bytes:
         self.usage = answer.usage
@@ -190,31 +204,28 @@ class WholeTranslator:
     """Translates an answer that is no stream: of embeddings, or of a count."""
 
     def __init__(
-        self,
-        translate: Callable[[bytes], tuple[bytes, Usage | None]],
-        fault: Callable[[int, bytes], tuple[bytes, float | None]],
+        self, way: EmbedWay | CountWay, translate: Callable[[bytes], tuple[bytes, Usage | None]]
     ) -> None:
-        """Takes what makes the client's body, and the tokens, of the endpoint's; and what does so of an error."""
+        """Takes the way, and what makes the client's body, and the tokens, of the endpoint's."""
+        self._way = way
         self._translate = translate
-        self.fault = fault
         self.usage: Usage | None = None
         self.failure: GatewayError | None = None
         self.streams = self.has_ended = False
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._whole = _Whole()
 
     def begin(self, *, is_stream: bool) -> bytes:
         return JSON
 
     def feed(self, data: bytes, *, is_last: bool) -> bytes:
-        self._held.append(data)
-        self._held_bytes += len(data)
-        if self._held_bytes > MAX_BYTES:
-            raise GatewayError("endpoint_malformed", _TOO_LONG)
-        if not is_last:
+        whole = self._whole.take(data, is_last=is_last)
+        if whole is None:
             return b""
-        body, self.usage = self._translate(b"".join(self._held))
+        body, self.usage = self._translate(whole)
         return body
+
+    def fault(self, status: int, body: bytes) -> tuple[bytes, float | None]:
+        return _fault(self._way, status, body)
 
 
 def embed_translator(way: EmbedWay, embed: Embed) -> WholeTranslator:
@@ -227,11 +238,7 @@ def embed_translator(way: EmbedWay, embed: Embed) -> WholeTranslator:
         usage = None if tokens is None else Usage(input_tokens=tokens, output_tokens=0)
         return way.source.write_answer(vectors, embed), usage
 
-    def fault(status: int, body: bytes) -> tuple[bytes, float | None]:
-        told = way.target.read_fault(status, body)
-        return way.source.write_fault(told), told.retry_after_s
-
-    return WholeTranslator(translate, fault)
+    return WholeTranslator(way, translate)
 
 
 def count_translator(way: CountWay) -> WholeTranslator:
@@ -240,8 +247,4 @@ def count_translator(way: CountWay) -> WholeTranslator:
     def translate(body: bytes) -> tuple[bytes, Usage | None]:
         return way.source.write_answer(hear(way.target.read_answer, body)), None
 
-    def fault(status: int, body: bytes) -> tuple[bytes, float | None]:
-        told = way.target.read_fault(status, body)
-        return way.source.write_fault(told), told.retry_after_s
-
-    return WholeTranslator(translate, fault)
+    return WholeTranslator(way, translate)

@@ -45,6 +45,7 @@ SAYS_NOTHING: Final[Mapping[str, object]] = MappingProxyType({
 """Field of `Request` to the value that asks for what is done unasked: leaving it out loses nothing."""
 
 Read = TypeVar("Read")
+Asked = TypeVar("Asked", Request, Embed)
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -198,13 +199,17 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
     if told.family != target.family:
         for name in told.extras:
             losses.drop(name)
-    try:
-        written = target.write_request(told, goal)
-    except Misfit as misfit:
-        raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
+    written = _written(target.write_request, told, goal)
     if losses.grave and not bound.may_drop:
         raise _refused(losses.grave, way.name)
     return Translated(written, request, lowering, losses.names, goal.stream)
+
+
+def _written(write: Callable[[Asked, Goal], bytes], asked: Asked, goal: Goal) -> bytes:
+    try:
+        return write(asked, goal)
+    except Misfit as misfit:
+        raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
 
 
 def _refused(names: tuple[str, ...], way: str) -> GatewayError:
@@ -330,10 +335,7 @@ def translate_embed(
         for name in embed.extras:
             losses.drop(name)
     goal = Goal(bound.model, bound.provider, way.target.family, False, losses)
-    try:
-        written = way.target.write_request(embed, goal)
-    except Misfit as misfit:
-        raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
+    written = _written(way.target.write_request, embed, goal)
     if losses.grave and not bound.may_drop:
         raise _refused(losses.grave, way.name)
     return written, embed, losses.names
@@ -352,7 +354,4 @@ def translate_count(body: bytes, way: CountWay, bound: Bound, asking: Asking) ->
     if told.family != way.target.family:
         told = in_plain_words(told)
     goal = Goal(bound.model, bound.provider, way.target.family, False, Losses())
-    try:
-        return way.target.write_request(told, goal)
-    except Misfit as misfit:
-        raise GatewayError("not_translatable", f"{misfit}.", param=misfit.path or None) from misfit
+    return _written(way.target.write_request, told, goal)
