@@ -50,7 +50,6 @@ def cleaning_of(speaks: tuple[str, ...]) -> Mapping[str, Way]:
         )
         for row in OPERATIONS
         if row.kind is Kind.GENERATE and row.dialect in speaks and row.dialect in _SIGNED
-        and row.dialect in CODECS
     })  # fmt: skip
 
 
@@ -72,32 +71,29 @@ def _way(row: Operation, provider: str, speaks: tuple[str, ...]) -> AnyWay | Non
 
 
 def _generate_way(row: Operation, speaks: tuple[str, ...]) -> Way | None:
-    source = CODECS.get(row.dialect)
-    targets = [dialect for dialect in speaks if dialect in CODECS and dialect in _GENERATE]
-    if source is None or not targets:
+    target = next((dialect for dialect in speaks if dialect in CODECS), None)
+    if target is None:
         return None
-    target = targets[0]
     unframed = UNFRAMED.get(row.dialect) if row.streams else None
-    return Way(source, CODECS[target], _GENERATE[target], _STREAMED.get(target, ""), unframed)
+    return Way(
+        CODECS[row.dialect], CODECS[target], _GENERATE[target], _STREAMED.get(target, ""), unframed
+    )
 
 
 def _embed_way(row: Operation, speaks: tuple[str, ...]) -> EmbedWay | None:
-    source = EMBED_CODECS.get(row.dialect)
     targets = [dialect for dialect in speaks if dialect in EMBED_CODECS]
     if "gemini.batch_embed" in targets:
         targets = ["gemini.batch_embed"]  # takes several texts at once
-    if source is None or not targets:
+    if not targets:
         return None
-    return EmbedWay(source, EMBED_CODECS[targets[0]], _EMBED[targets[0]])
+    return EmbedWay(EMBED_CODECS[row.dialect], EMBED_CODECS[targets[0]], _EMBED[targets[0]])
 
 
 def _count_way(row: Operation, provider: str) -> AnyWay | None:
     counts = BY_NAME[provider].counts
-    source = COUNT_CODECS.get(row.dialect)
-    if row.name in counts or source is None:
+    source = COUNT_CODECS[row.dialect]
+    if row.name in counts:
         return None
-    for name in counts:
-        target = COUNT_CODECS.get(OPERATIONS_BY_NAME[name].dialect)
-        if target is not None:
-            return CountWay(source, target, name)
-    return EstimateWay(source)
+    if not counts:
+        return EstimateWay(source)
+    return CountWay(source, COUNT_CODECS[OPERATIONS_BY_NAME[counts[0]].dialect], counts[0])

@@ -23,28 +23,38 @@ def opening_lines(
     known = head.outgoing.get(endpoint)
     if known is not None:
         return known
-    target = endpoint.paths[operation.name]
-    if model is not None:
-        target = target.replace(b"{model}", quote(model, safe="").encode())
-    if head.query or endpoint.query:
-        target += b"?" + _joined(endpoint.query, head.query)
+    query = _joined(endpoint.query, head.query)
     forward = head.forward
     if endpoint.owns:
         forward = list(forward)
         drop_fields(forward, endpoint.owns)
     names = {name.lower() for name in forward[::4]}
     defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults if pair[0] not in names]
-    lines = b"".join(
-        (
-            b"POST ", target, b" HTTP/1.1\r\n", endpoint.head_of(operation.name), *defaults, *forward,
-            b"x-multillama-hops: %d\r\n" % (head.hops + 1),
-        )
-    )  # fmt: skip
+    target = target_of(endpoint, operation.name, model=model, query=query)
+    lines = b"".join((target, *defaults, *forward, hops_line(head)))
+    return lines if model is not None else keep(head, endpoint, lines)
+
+
+def target_of(endpoint: Endpoint, operation: str, *, model: str | None, query: bytes) -> bytes:
+    """Returns the request line of an operation, and the header lines that the endpoint is always sent."""
+    path = endpoint.paths[operation]
     if model is not None:
-        return lines
+        path = path.replace(b"{model}", quote(model, safe="").encode())
+    if query:
+        path += b"?" + query
+    return b"".join((b"POST ", path, b" HTTP/1.1\r\n", endpoint.head_of(operation)))
+
+
+def hops_line(head: Head) -> bytes:
+    """Returns the line by which a circle of gateways is found out."""
+    return b"x-multillama-hops: %d\r\n" % (head.hops + 1)
+
+
+def keep(head: Head, for_whom: object, lines: bytes) -> bytes:
+    """Keeps lines with the head that they were made of."""
     if len(head.outgoing) >= MAX_KEPT:
         head.outgoing.clear()
-    head.outgoing[endpoint] = lines
+    head.outgoing[for_whom] = lines
     return lines
 
 

@@ -6,11 +6,11 @@ between the connection and the attempt, and what is judged, held back, relayed a
 
 from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
 from multillama.core.answering import (
+    JSON,
     ChatTranslator,
     Translator,
     count_translator,
@@ -33,7 +33,7 @@ from multillama.core.translate import (
     translate_embed,
     understand,
 )
-from multillama.dataplane.outgoing import MAX_KEPT
+from multillama.dataplane.outgoing import hops_line, keep, target_of
 from multillama.dataplane.relay import PATH, Relay
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
@@ -132,7 +132,7 @@ def _translate(
 def _answer(attempt: "Attempt", body: bytes, path: bytes) -> None:
     """Answers in place of the endpoint, and says so."""
     attempt.notes = b"\r\n".join(filter(None, (attempt.notes, PATH + b": " + path)))
-    head = AnswerHead(200, len(body), [b"content-type: application/json"])
+    head = AnswerHead(200, len(body), [b"content-type: " + JSON])
     attempt.on_head(head)
     attempt.on_data([body], True)
 
@@ -153,28 +153,18 @@ def opening_lines(head: Head, operation: str, endpoint: Endpoint, *, model: str)
     known = head.outgoing.get(for_whom)
     if known is not None:
         return known
-    path = endpoint.paths[operation].replace(b"{model}", quote(model, safe="").encode())
     query = endpoint.query
     if operation == "stream_generate_content":
         query = b"&".join(part for part in (query, b"alt=sse") if part)
-    if query:
-        path += b"?" + query
     forward = list(head.forward)
     named = [name.lower() for name in forward[::4]]
     drop_fields(
         forward, {name for name in named if name.startswith(_DIALECTS) or name in endpoint.owns}
     )
     defaults = [b"%b: %b\r\n" % pair for pair in endpoint.defaults]
-    lines = b"".join(
-        (
-            b"POST ", path, b" HTTP/1.1\r\n", endpoint.head_of(operation), *defaults,
-            b"content-type: application/json\r\n", *forward, b"x-multillama-hops: %d\r\n" % (head.hops + 1),
-        )
-    )  # fmt: skip
-    if len(head.outgoing) >= MAX_KEPT:
-        head.outgoing.clear()
-    head.outgoing[for_whom] = lines
-    return lines
+    target = target_of(endpoint, operation, model=model, query=query)
+    content = b"content-type: application/json\r\n"
+    return keep(head, for_whom, b"".join((target, *defaults, content, *forward, hops_line(head))))
 
 
 class Interpreter:
@@ -197,11 +187,8 @@ class Interpreter:
             self._fault = bytearray()
             self._head = head
             return
-        is_stream = _is_stream(head)
-        kind = self._translator.begin(is_stream=is_stream)
-        lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
-        lines.append(b"content-type: " + kind)
-        head.lines = lines
+        kind = self._translator.begin(is_stream=head.is_event_stream)
+        lines = head.lines = _lines_for(head, kind)
         head.length = None
         head.is_coded = False
         head.is_event_stream = kind in STREAMS
@@ -263,8 +250,7 @@ class Interpreter:
             return
         said = bytes(fault)
         body, retry_after_s = self._translator.fault(head.status, said)
-        lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
-        lines.append(b"content-type: application/json")
+        lines = _lines_for(head, JSON)
         if retry_after_s is not None and not any(_is_retry_after(line) for line in lines):
             lines.append(b"retry-after: %d" % ceil(retry_after_s))
         head.lines = lines
@@ -298,11 +284,8 @@ def _is_retry_after(line: bytes) -> bool:
     return line[:11].lower() == b"retry-after"
 
 
-def _is_stream(head: AnswerHead) -> bool:
-    if head.is_event_stream:
-        return True
-    for line in head.lines:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-type":
-            return value.strip().lower().startswith(STREAMS)
-    return False
+def _lines_for(head: AnswerHead, kind: bytes) -> list[bytes]:
+    """Returns the endpoint's header lines with the content type of what the client gets in its place."""
+    lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
+    lines.append(b"content-type: " + kind)
+    return lines

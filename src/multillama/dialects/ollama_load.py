@@ -25,6 +25,11 @@ def is_load(request: Request | Embed) -> bool:
     return not request.messages and request.prompt is None
 
 
+def answer_load(dialect: str, request: Request, created: int) -> bytes | None:
+    """Returns the answer to a request of a chat that asks for nothing but a loaded model; None for all others."""
+    return write_load(dialect, request, created=created) if is_load(request) else None
+
+
 def write_load(dialect: str, request: Request | Embed, *, created: int) -> bytes:
     """Returns the answer to such a request: the same whether the client wants a stream or not.
 

@@ -1,22 +1,17 @@
 """The row of `ollama.generate`."""
 
+from functools import partial
 from typing import Final
 
-from multillama.core.canonical import Request
 from multillama.core.codec import Codec
 from multillama.dialects.ollama_family.fault import read_fault, write_fault, write_fault_event
 from multillama.dialects.ollama_family.figures import NAME
 from multillama.dialects.ollama_family.writer import LINES
 from multillama.dialects.ollama_generate.answer import read_answer, reader, write_answer, writer
 from multillama.dialects.ollama_generate.request import NAMES, SAYS, read_request, write_request
-from multillama.dialects.ollama_load import is_load, write_load
+from multillama.dialects.ollama_load import answer_load
 
 _DIALECT: Final = "ollama.generate"
-
-
-def _answer_here(request: Request, created: int) -> bytes | None:
-    return write_load(_DIALECT, request, created=created) if is_load(request) else None
-
 
 CODEC: Final = Codec(
     dialect=_DIALECT,
@@ -33,5 +28,5 @@ CODEC: Final = Codec(
     says=SAYS,
     names=NAMES,
     stream_type=LINES,
-    answer_here=_answer_here,
+    answer_here=partial(answer_load, _DIALECT),
 )
