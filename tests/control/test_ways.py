@@ -2,8 +2,10 @@
 
 import pytest
 
+from multillama.config.schema import EndpointSetting
+from multillama.control.endpoints import make_endpoints
 from multillama.control.ways import cleaning_of, tidying_of, ways_of
-from multillama.core.operations import BY_NAME, OPERATIONS, Kind
+from multillama.core.operations import BY_NAME, OPERATIONS, Body, Kind
 from multillama.core.translate import CountWay, EmbedWay, EstimateWay, ShowWay, Way
 from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
 from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS
@@ -133,3 +135,21 @@ def test_billing_text_is_taken_out_for_own_machines_alone() -> None:
     assert found == OWN_MACHINES & {row.name for row in PROVIDERS}
     assert {"llama.cpp", "vllm", "ollama", "lm-studio"} <= found
     assert found.isdisjoint(("anthropic", "openrouter", "litellm", "openai-compatible"))
+
+
+def test_what_is_looked_at_by_nobody_is_untouched() -> None:
+    [cloud, local] = make_endpoints(
+        [
+            EndpointSetting(url="https://api.anthropic.com"),
+            EndpointSetting(url="http://localhost:11434"),
+        ],
+        {},
+    )
+
+    for endpoint in (cloud, local):
+        touched = {*endpoint.ways, *endpoint.cleaning, *endpoint.tidying}
+        plain = {row.name for row in OPERATIONS if row.body is not Body.PATH}
+        assert endpoint.untouched == plain - touched
+    assert "chat" in local.untouched
+    assert {"chat", "messages"}.isdisjoint(cloud.untouched)
+    assert "messages" not in local.untouched

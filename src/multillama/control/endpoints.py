@@ -15,7 +15,7 @@ from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting
 from multillama.control.ways import cleaning_of, tidying_of, ways_of
 from multillama.core.endpoints_state import EndpointState
-from multillama.core.operations import OPERATIONS, V1, Operation
+from multillama.core.operations import OPERATIONS, V1, Body, Operation
 from multillama.core.snapshot import Endpoint, Timeouts
 from multillama.core.translate import AnyWay, Way
 from multillama.providers.base_url import BaseUrl, read_base_url
@@ -151,16 +151,23 @@ class _Speech(TypedDict):
     ways: Mapping[str, AnyWay]
     cleaning: Mapping[str, Way]
     tidying: Mapping[str, Callable[[bytes], bytes]]
+    untouched: frozenset[str]
     keeps_responses: bool
 
 
 def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
     speaks = tuple(speaks)
+    ways, cleaning = ways_of(provider.name, speaks), cleaning_of(speaks)
+    tidying = tidying_of(provider.name)
+    touched = ways.keys() | cleaning.keys() | tidying.keys()
     return {
         "speaks": speaks,
-        "ways": ways_of(provider.name, speaks),
-        "cleaning": cleaning_of(speaks),
-        "tidying": tidying_of(provider.name),
+        "ways": ways,
+        "cleaning": cleaning,
+        "tidying": tidying,
+        "untouched": frozenset(
+            row.name for row in OPERATIONS if row.name not in touched and row.body is not Body.PATH
+        ),
         "keeps_responses": provider.keeps_responses and "openai.responses" in speaks,
     }
 

@@ -106,6 +106,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     It returns the same object where there is nothing to take out.
     """
+    untouched: frozenset[str] = frozenset()
+    """Operations that are in none of the three and whose path names no model: as it is, but for the model's name."""
     keeps_responses: bool = False
     """True where `previous_response_id` means something to it."""
     rejects_losses: bool = False

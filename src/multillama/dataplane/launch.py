@@ -3,7 +3,7 @@
 HOT: once per attempt.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from multillama.core.carrier import holds_foreign
 from multillama.core.operations import Body, Operation
@@ -13,6 +13,8 @@ from multillama.dataplane.attempt import Attempt
 from multillama.dataplane.outgoing import opening_lines
 from multillama.errors import GatewayError
 from multillama.wire.peek import replace_member
+
+FRAMING: Final = b"content-length: %d\r\n\r\n"
 
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
@@ -37,28 +39,39 @@ def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) 
         GatewayError: It cannot be read.
     """
     operation, endpoint = exchange.operation, target.endpoint
-    way = way_to(endpoint, operation, body)
-    if way is not None:
-        from multillama.dataplane.translating import launch_translated  # start-up is watched
-
-        try:
-            launch_translated(exchange, attempt, target, body, way)
-        except GatewayError as error:
-            if error.kind != "not_translatable":  # nobody could read it
-                raise
-            attempt.fail(error)  # another endpoint may be told it whole
-        return
-    if operation.body is Body.PATH:
-        model = target.model or exchange.model
-        head = opening_lines(exchange.request.head, operation, endpoint, model=model)
-    else:
+    if operation.name in endpoint.untouched:  # as most
         if target.rename is not None:
             body = replace_member(body, "model", target.rename)
             exchange.story.on_edit("model")
-        tidy = endpoint.tidying.get(operation.name)
-        if tidy is not None and (tidied := tidy(body)) is not body:
-            body = tidied
-            exchange.story.on_edit("system")
         head = opening_lines(exchange.request.head, operation, endpoint)
-    framing = b"content-length: %d\r\n\r\n" % len(body)
-    attempt.start(head + framing, body, on_over=exchange.wake)
+        attempt.start(head + FRAMING % len(body), body, on_over=exchange.wake)
+        return
+    way = way_to(endpoint, operation, body)
+    if way is None:
+        _launch_tidied(exchange, attempt, target, body)
+        return
+    from multillama.dataplane.translating import launch_translated  # start-up is watched
+
+    try:
+        launch_translated(exchange, attempt, target, body, way)
+    except GatewayError as error:
+        if error.kind != "not_translatable":  # nobody could read it
+            raise
+        attempt.fail(error)  # another endpoint may be told it whole
+
+
+def _launch_tidied(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
+    """Sends a request that goes as it is, but for one thing that is taken out, or whose path names the model."""
+    operation, endpoint = exchange.operation, target.endpoint
+    model = None
+    if operation.body is Body.PATH:
+        model = target.model or exchange.model
+    elif target.rename is not None:
+        body = replace_member(body, "model", target.rename)
+        exchange.story.on_edit("model")
+    tidy = endpoint.tidying.get(operation.name)
+    if tidy is not None and (tidied := tidy(body)) is not body:
+        body = tidied
+        exchange.story.on_edit("system")
+    head = opening_lines(exchange.request.head, operation, endpoint, model=model)
+    attempt.start(head + FRAMING % len(body), body, on_over=exchange.wake)

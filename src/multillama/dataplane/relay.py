@@ -117,8 +117,11 @@ class Relay:
         client, lines, length = self._client, head.lines, head.length
         if not head.has_date:  # RFC 9110 §6.6.1
             lines.append(b"date: " + client.date())
-        way = "" if PATH in notes or endpoint == NOBODY else PASSED
-        own = f"{self._ids(head)}\r\nx-multillama-endpoint: {endpoint}{way}"
+        way = PASSED if endpoint != NOBODY and (not notes or PATH not in notes) else ""
+        # The endpoint's own request id is the one its support asks for, so it keeps that name.
+        name = "x-multillama-id" if head.has_request_id else "x-request-id"
+        other = self._anthropic_id(head) if self._dialect == ANTHROPIC else ""
+        own = f"{name}: {self._exchange_id}{other}\r\nx-multillama-endpoint: {endpoint}{way}"
         if length is not None:
             self._is_framed = True
             # 204 has no framing line at all (RFC 9110 §8.6); a 304's length describes what is not sent.
@@ -146,19 +149,18 @@ class Relay:
         self._head_bytes = status_line(head.status) + b"\r\n".join(lines)
         client.on_commit()
 
-    def _ids(self, head: AnswerHead) -> str:
-        """Returns the header line with our id, and for Anthropic's clients the one that they look for."""
-        # The endpoint's own request id is the one its support asks for, so it keeps that name.
-        name = "x-multillama-id" if head.has_request_id else "x-request-id"
-        if self._dialect == ANTHROPIC and not any(
-            line[:11].lower() == b"request-id:" for line in head.lines
-        ):
-            return f"{name}: {self._exchange_id}\r\nrequest-id: {self._exchange_id}"
-        return f"{name}: {self._exchange_id}"
+    def _anthropic_id(self, head: AnswerHead) -> str:
+        """Returns the header line with the id that Anthropic's clients look for, where the endpoint has sent none."""
+        if any(line[:11].lower() == b"request-id:" for line in head.lines):
+            return ""
+        return f"\r\nrequest-id: {self._exchange_id}"
 
     def id_lines(self) -> bytes:
-        """Returns the same for an answer of our own, with its line ends."""
-        return (self._ids(AnswerHead(200)) + "\r\n").encode("latin-1")
+        """Returns the header lines with our id for an answer of our own, with their line ends."""
+        line = f"x-request-id: {self._exchange_id}\r\n"
+        if self._dialect == ANTHROPIC:
+            line += f"request-id: {self._exchange_id}\r\n"
+        return line.encode("latin-1")
 
     def _begin_stream(self, head: AnswerHead) -> None:
         self.is_event_stream = True

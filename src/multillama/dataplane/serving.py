@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from multillama.core.operations import BY_NAME
 from multillama.core.plan import Plan, is_plain, may_resume
 from multillama.core.policy import DEFAULT_POLICY
 from multillama.core.routing import make_plan
@@ -24,9 +23,9 @@ from multillama.wire.peek import peek, with_model
 if TYPE_CHECKING:
     from multillama.dataplane.exchange import Exchange
 
-RESPONSES: Final = BY_NAME["responses"]
-INPUT_TOKENS: Final = BY_NAME["input_tokens"]
-SHOW: Final = BY_NAME["ollama_show"]
+STATEFUL: Final = frozenset(("responses", "input_tokens"))
+"""Operations whose requests may go on from an earlier answer."""
+SHOW: Final = "ollama_show"
 
 
 def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, None]:
@@ -35,16 +34,17 @@ def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, 
     Raises:
         GatewayError: It names no model, nobody may serve it, or a wish is not understood.
     """
-    server, request = exchange.server, exchange.request
+    server, request, operation = exchange.server, exchange.request, exchange.operation
+    name = operation.name
+    if name == SHOW:
+        exchange.body = with_model(exchange.body)
     if request.model is None:
-        if exchange.operation is SHOW:
-            exchange.body = with_model(exchange.body)
         view = peek(exchange.body)
         exchange.model, stream = view.model, view.stream
-        exchange.stream = exchange.operation.streams if stream is None else stream
+        exchange.stream = operation.streams if stream is None else stream
     else:
-        exchange.model, exchange.stream = request.model, exchange.operation.streams
-    if exchange.operation is RESPONSES or exchange.operation is INPUT_TOKENS:
+        exchange.model, exchange.stream = request.model, operation.streams
+    if name in STATEFUL:
         from multillama.dataplane.stateful import is_stateful, serve_stateful  # as below
 
         if is_stateful(exchange):
@@ -55,7 +55,7 @@ def serve_json(exchange: "Exchange", snapshot: Snapshot) -> Coroutine[Any, Any, 
         exchange.model or "",
         server.live,
         body=exchange.body,
-        operation=exchange.operation,
+        operation=operation,
         wishes=request.head.wishes,
     )
     if plan.policy is not DEFAULT_POLICY and (served := _opted_in(exchange, plan, snapshot)):
