@@ -83,25 +83,27 @@ class ChatTranslator:
         self.usage: Usage | None = None
         self.failure: GatewayError | None = None
         self.streams = self.has_ended = False
-        self._feed: Callable[[bytes, bool], bytes] = self._feed_whole
-        self._whole = _Whole()
         self._held_bytes = 0
         """Of a stream: since its last event, or of all that is joined."""
-        self._joiner = Joiner()
         self._is_over = False
 
     def begin(self, *, is_stream: bool) -> bytes:
         self._lifter = None if self._lowering.is_nothing else Lifter(self._lowering)
+        self.streams = is_stream and self._asking.stream
+        self._feed: Callable[[bytes, bool], bytes]
         if is_stream:
             self._reader: Reader = self._way.target.reader()
-            self._feed = self._feed_joined
-        if not self._asking.stream:
-            return JSON
-        self._writer: Writer = self._way.source.writer(self._reply)
-        if is_stream:
             self._feed = self._feed_stream
-            self.streams = True
-        return self._way.source.stream_type
+        else:
+            self._whole = _Whole()
+            self._feed = self._feed_whole
+        if self._asking.stream:
+            self._writer: Writer = self._way.source.writer(self._reply)
+            return self._way.source.stream_type
+        if is_stream:
+            self._joiner = Joiner()
+            self._feed = self._feed_joined
+        return JSON
 
     def feed(self, data: bytes, *, is_last: bool) -> bytes:
         try:

@@ -22,6 +22,8 @@ MESSAGE: Final = "message"
 
 def rest_of(value: Object, told: frozenset[str]) -> Extras:
     """Returns the members that have no word of ours."""
+    if value.keys() <= told:
+        return {}
     return {
         name: member for name, member in value.items() if name not in told and member is not None
     }

@@ -35,7 +35,9 @@ def read_usage(usage: Object) -> Usage:
             (told for name in _CACHED if (told := count(usage.get(name))) is not None), None
         )
     written = count(into.pop("cache_write_tokens", None))
-    extras: Extras = {name: value for name, value in usage.items() if name not in _TOLD}
+    extras: Extras = {}
+    if not usage.keys() <= _TOLD:
+        extras = {name: value for name, value in usage.items() if name not in _TOLD}
     total = count(usage.get("total_tokens"))
     if total is not None and total != (given or 0) + (made or 0):
         if reasoning and made is not None and total == (given or 0) + made + reasoning:
