@@ -4,11 +4,11 @@ import pytest
 
 from multillama.config.schema import EndpointSetting
 from multillama.control.endpoints import make_endpoints
-from multillama.control.ways import cleaning_of, tidying_of, ways_of
+from multillama.control.ways import cleaning_of, detours_of, tidying_of, ways_of
 from multillama.core.operations import BY_NAME, OPERATIONS, Body, Kind
 from multillama.core.translate import CountWay, EmbedWay, EstimateWay, ShowWay, Way
 from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
-from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS
+from multillama.dialects.catalog import ASKS, CODECS, COUNT_CODECS, EMBED_CODECS
 from multillama.providers.catalog import PROVIDERS, Provider
 
 
@@ -129,6 +129,39 @@ def test_conversations_with_signatures_can_be_cleaned() -> None:
     assert cleaning["messages"].name == "anthropic.messages->anthropic.messages"
 
 
+def test_what_a_server_ignores_in_one_of_its_dialects_is_asked_for_in_another() -> None:
+    found = detours_of("llama.cpp", ("openai.chat", "openai.responses", "anthropic.messages"))
+
+    assert {name: detour.way.name for name, detour in found.items()} == {
+        "messages": "anthropic.messages->openai.chat", "responses": "openai.responses->openai.chat",
+    }  # fmt: skip
+    assert found["messages"].asks(b'{"output_config":{"format":{"type":"json_schema"}}}')
+    assert detours_of("llama.cpp", ("openai.chat",)) == {}
+    assert detours_of("vllm", ("openai.chat", "openai.responses", "anthropic.messages")) == {}
+
+
+def test_where_no_dialect_of_it_has_it_what_is_ignored_is_named() -> None:
+    way = detours_of("llama.cpp", ("openai.responses",))["responses"].way
+
+    assert way.name == "openai.responses->openai.responses"
+    assert "format" not in way.target.says
+    assert "format" in CODECS["openai.responses"].says
+
+
+def test_what_is_ignored_is_named_on_the_way_from_another_dialect_too() -> None:
+    way = ways_of("llama.cpp", ("anthropic.messages",))["chat"]
+
+    assert isinstance(way, Way)
+    assert "format" not in way.target.says
+
+
+@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
+def test_what_a_provider_ignores_can_be_seen_in_a_request(row: Provider) -> None:
+    ignored = {(dialect, field) for dialect, fields in row.ignores.items() for field in fields}
+
+    assert ignored <= ASKS.keys()
+
+
 def test_billing_text_is_taken_out_for_own_machines_alone() -> None:
     found = {row.name for row in PROVIDERS if "messages" in tidying_of(row.name)}
 
@@ -147,7 +180,7 @@ def test_what_is_looked_at_by_nobody_is_untouched() -> None:
     )
 
     for endpoint in (cloud, local):
-        touched = {*endpoint.ways, *endpoint.cleaning, *endpoint.tidying}
+        touched = {*endpoint.ways, *endpoint.cleaning, *endpoint.detours, *endpoint.tidying}
         plain = {row.name for row in OPERATIONS if row.body is not Body.PATH}
         assert endpoint.untouched == plain - touched
     assert "chat" in local.untouched

@@ -3,7 +3,7 @@
 import json
 
 from multillama.core.operations import BY_NAME
-from multillama.core.translate import Way
+from multillama.core.translate import Detour, Way
 from multillama.dialects.anthropic_messages.billing import without_billing
 from tests.core.samples import endpoint
 from tests.core.toy_dialect import toy
@@ -31,6 +31,28 @@ def test_what_others_have_signed_is_taken_out_on_the_way_to_the_same_dialect():
     told = sent(body, cleaning=CLEANING)
 
     assert json.loads(told.partition(b"\r\n\r\n")[2])["parts"] == [["reasoning", "hm", None]]
+
+
+DETOURS = {
+    "messages": Detour(
+        lambda body: b"schema" in body, Way(toy("anthropic.messages"), toy("openai.chat"), "chat")
+    )
+}
+
+
+def test_what_the_endpoint_would_ignore_is_asked_for_in_another_dialect():
+    told = sent(b'{"model":"m1","messages":[],"x":"schema"}', detours=DETOURS, cleaning=CLEANING)
+
+    assert told.startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
+
+
+def test_a_request_that_does_not_ask_for_it_goes_byte_for_byte():
+    body = b'{"model" : "m1", "x": 1.0e+2}'
+
+    told = sent(body, detours=DETOURS)
+
+    assert told.startswith(b"POST /v1/messages HTTP/1.1\r\n")
+    assert told.endswith(b"\r\n\r\n" + body)
 
 
 def test_a_path_that_names_the_model_goes_out_with_the_endpoints_own_name():

@@ -13,11 +13,11 @@ import msgspec
 from multillama.config.check import did_you_mean
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting
-from multillama.control.ways import cleaning_of, tidying_of, ways_of
+from multillama.control.ways import cleaning_of, detours_of, tidying_of, ways_of
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS, V1, Body, Operation
 from multillama.core.snapshot import Endpoint, Timeouts
-from multillama.core.translate import AnyWay, Way
+from multillama.core.translate import AnyWay, Detour, Way
 from multillama.providers.base_url import BaseUrl, read_base_url
 from multillama.providers.catalog import BY_NAME, Provider
 from multillama.wire.hosts import is_near
@@ -150,6 +150,7 @@ class _Speech(TypedDict):
     speaks: tuple[str, ...]
     ways: Mapping[str, AnyWay]
     cleaning: Mapping[str, Way]
+    detours: Mapping[str, Detour]
     tidying: Mapping[str, Callable[[bytes], bytes]]
     untouched: frozenset[str]
     keeps_responses: bool
@@ -158,12 +159,13 @@ class _Speech(TypedDict):
 def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
     speaks = tuple(speaks)
     ways, cleaning = ways_of(provider.name, speaks), cleaning_of(speaks)
-    tidying = tidying_of(provider.name)
-    touched = ways.keys() | cleaning.keys() | tidying.keys()
+    detours, tidying = detours_of(provider.name, speaks), tidying_of(provider.name)
+    touched = ways.keys() | cleaning.keys() | detours.keys() | tidying.keys()
     return {
         "speaks": speaks,
         "ways": ways,
         "cleaning": cleaning,
+        "detours": detours,
         "tidying": tidying,
         "untouched": frozenset(
             row.name for row in OPERATIONS if row.name not in touched and row.body is not Body.PATH

@@ -8,11 +8,22 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
+from multillama.core.codec import Codec
 from multillama.core.operations import BY_NAME as OPERATIONS_BY_NAME, OPERATIONS, Kind, Operation
-from multillama.core.translate import AnyWay, CountWay, EmbedWay, EstimateWay, ShowWay, Way
+from multillama.core.translate import (
+    AnyWay,
+    CountWay,
+    Detour,
+    EmbedWay,
+    EstimateWay,
+    ShowWay,
+    Way,
+)
 from multillama.dialects.anthropic_messages.billing import without_billing
 from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
-from multillama.dialects.catalog import CODECS, COUNT_CODECS, EMBED_CODECS, UNFRAMED
+from multillama.dialects.catalog import ASKS, CODECS, COUNT_CODECS, EMBED_CODECS, UNFRAMED
 from multillama.providers.catalog import BY_NAME
 
 _GENERATE: Final = {
@@ -53,6 +64,22 @@ def cleaning_of(speaks: tuple[str, ...]) -> Mapping[str, Way]:
     })  # fmt: skip
 
 
+@lru_cache(maxsize=256)
+def detours_of(provider: str, speaks: tuple[str, ...]) -> Mapping[str, Detour]:
+    """Return operation to the way of requests for what an endpoint ignores in their dialect, though it speaks it.
+
+    They go into a dialect in which it ignores nothing; where there is none into their own, so that it is named as lost.
+    """
+    ignores = BY_NAME[provider].ignores
+    better = _best(tuple(dialect for dialect in speaks if dialect not in ignores))
+    return MappingProxyType({
+        row.name: Detour(ASKS[row.dialect, field], _into(better or row.dialect, row, provider))
+        for row in OPERATIONS
+        if row.kind is Kind.GENERATE and row.dialect in speaks
+        for field in ignores.get(row.dialect, ())
+    })  # fmt: skip
+
+
 def tidying_of(provider: str) -> Mapping[str, Callable[[bytes], bytes]]:
     """Return operation to what is taken out of bodies that pass; nothing, but for runtimes of open models."""
     return _TIDYING if provider in OWN_MACHINES else _NOTHING
@@ -60,7 +87,7 @@ def tidying_of(provider: str) -> Mapping[str, Callable[[bytes], bytes]]:
 
 def _way(row: Operation, provider: str, speaks: tuple[str, ...]) -> AnyWay | None:
     if row.kind is Kind.GENERATE:
-        return None if row.dialect in speaks else _generate_way(row, speaks)
+        return None if row.dialect in speaks else _generate_way(row, provider, speaks)
     if row.kind is Kind.EMBED:
         return None if row.dialect in speaks else _embed_way(row, speaks)
     if row.kind is Kind.COUNT:
@@ -70,14 +97,26 @@ def _way(row: Operation, provider: str, speaks: tuple[str, ...]) -> AnyWay | Non
     return None
 
 
-def _generate_way(row: Operation, speaks: tuple[str, ...]) -> Way | None:
-    target = next((dialect for dialect in speaks if dialect in CODECS), None)
-    if target is None:
-        return None
+def _generate_way(row: Operation, provider: str, speaks: tuple[str, ...]) -> Way | None:
+    target = _best(speaks)
+    return None if target is None else _into(target, row, provider)
+
+
+def _best(speaks: tuple[str, ...]) -> str | None:
+    """Return the first dialect in which a model can be asked."""
+    return next((dialect for dialect in speaks if dialect in CODECS), None)
+
+
+def _into(target: str, row: Operation, provider: str) -> Way:
     unframed = UNFRAMED.get(row.dialect) if row.streams else None
-    return Way(
-        CODECS[row.dialect], CODECS[target], _GENERATE[target], _STREAMED.get(target, ""), unframed
-    )
+    codec = _as_heard(CODECS[target], provider)
+    return Way(CODECS[row.dialect], codec, _GENERATE[target], _STREAMED.get(target, ""), unframed)
+
+
+def _as_heard(codec: Codec, provider: str) -> Codec:
+    """Return the row of a dialect with only what a provider hears of it."""
+    ignored = BY_NAME[provider].ignores.get(codec.dialect)
+    return msgspec.structs.replace(codec, says=codec.says.difference(ignored)) if ignored else codec
 
 
 def _embed_way(row: Operation, speaks: tuple[str, ...]) -> EmbedWay | None:

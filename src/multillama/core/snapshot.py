@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.policy import DEFAULT_POLICY, Policy
-from multillama.core.translate import AnyWay, Way
+from multillama.core.translate import AnyWay, Detour, Way
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,13 +101,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Operation to how it is asked for in a dialect that the endpoint speaks; not there where the client's does."""
     cleaning: Mapping[str, Way] = {}
     """Operation to the way back into its own dialect, for conversations that hold what others have signed."""
+    detours: Mapping[str, Detour] = {}
+    """Operation to the way of requests that ask for what the endpoint ignores in their dialect, which it speaks."""
     tidying: Mapping[str, Callable[[bytes], bytes]] = {}
     """Operation to what takes out of a body that passes what would only harm here: one top-level member at most.
 
     It returns the same object where there is nothing to take out.
     """
     untouched: frozenset[str] = frozenset()
-    """Operations that are in none of the three and whose path names no model: as it is, but for the model's name."""
+    """Operations that are in none of the four and whose path names no model: as it is, but for the model's name."""
     keeps_responses: bool = False
     """True where `previous_response_id` means something to it."""
     rejects_losses: bool = False

@@ -67,6 +67,14 @@ class Way(msgspec.Struct, frozen=True):
         return f"{self.source.dialect}{ARROW}{self.target.dialect}"
 
 
+class Detour(msgspec.Struct, frozen=True):
+    """The way of requests in an endpoint's own dialect that ask for what it ignores there."""
+
+    asks: Callable[[bytes], bool]
+    """Says whether a body asks for it; must cost next to nothing where it does not."""
+    way: Way
+
+
 class EmbedWay(msgspec.Struct, frozen=True):
     """The same for embeddings."""
 

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 def way_to(endpoint: Endpoint, operation: Operation, body: bytes) -> AnyWay | None:
     """Returns how a request is translated for an endpoint, None where it goes as it is."""
-    way = endpoint.ways.get(operation.name)
-    if (
-        way is None
-        and operation.name in endpoint.cleaning
-        and holds_foreign(body, endpoint.provider)
-    ):
-        return endpoint.cleaning[operation.name]
-    return way
+    name = operation.name
+    way = endpoint.ways.get(name)
+    if way is not None:
+        return way
+    detour = endpoint.detours.get(name)
+    if detour is not None and detour.asks(body):
+        return detour.way
+    if name in endpoint.cleaning and holds_foreign(body, endpoint.provider):
+        return endpoint.cleaning[name]
+    return None
 
 
 def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:

@@ -1,11 +1,12 @@
 """The dialects that can be translated, one row each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from multillama.core.codec import Codec, CountCodec, EmbedCodec
 from multillama.dialects.anthropic_messages import codec as anthropic_messages
+from multillama.dialects.anthropic_messages.asks import asks_format as messages_ask_format
 from multillama.dialects.gemini import codec as gemini
 from multillama.dialects.ollama_chat import codec as ollama_chat
 from multillama.dialects.ollama_embed import EMBED_CODEC as OLLAMA_EMBED
@@ -15,6 +16,7 @@ from multillama.dialects.openai_chat import codec as openai_chat
 from multillama.dialects.openai_completions import codec as openai_completions
 from multillama.dialects.openai_embeddings import EMBED_CODEC as OPENAI_EMBED_CODEC
 from multillama.dialects.openai_responses import codec as openai_responses
+from multillama.dialects.openai_responses.asks import asks_format as responses_ask_format
 
 CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
     {
@@ -49,3 +51,11 @@ COUNT_CODECS: Final[Mapping[str, CountCodec]] = MappingProxyType(
         "openai.responses": openai_responses.COUNT_CODEC,
     }
 )
+
+ASKS: Final[Mapping[tuple[str, str], Callable[[bytes], bool]]] = MappingProxyType(
+    {
+        ("anthropic.messages", "format"): messages_ask_format,
+        ("openai.responses", "format"): responses_ask_format,
+    }
+)
+"""Dialect and field of `Request` to a look whether a body asks for it, for providers that do not hear it there."""

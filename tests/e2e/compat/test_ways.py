@@ -60,19 +60,19 @@ def test_that_ollama_cannot_force_a_call_is_told(fronts: Callable[[str], Gateway
     assert "tool_choice" in answer.headers["x-multillama-dropped"]
 
 
-@pytest.mark.parametrize(
+STRUCTURED = pytest.mark.parametrize(
     ("path", "body", "text"),
     [
         (
             "/v1/responses",
-            {"input": QUESTION, "max_output_tokens": 12, "text": {"format": FORM}},
+            {"input": QUESTION, "max_output_tokens": 40, "text": {"format": FORM}},
             lambda answer: answer["output"][-1]["content"][0]["text"],
         ),
         (
             "/v1/messages",
             {
                 "messages": [{"role": "user", "content": QUESTION}],
-                "max_tokens": 12,
+                "max_tokens": 40,
                 "output_config": {"format": FORM},
             },
             lambda answer: answer["content"][-1]["text"],
@@ -80,6 +80,9 @@ def test_that_ollama_cannot_force_a_call_is_told(fronts: Callable[[str], Gateway
     ],
     ids=["openai.responses", "anthropic.messages"],
 )
+
+
+@STRUCTURED
 def test_llama_cpp_has_no_structured_output_but_in_chat(
     models: Models, path: str, body: dict[str, Any], text: Callable[[Any], str]
 ) -> None:
@@ -88,3 +91,51 @@ def test_llama_cpp_has_no_structured_output_but_in_chat(
     with pytest.raises(json.JSONDecodeError):
         json.loads(text(answer.json()))
     assert "{" not in text(answer.json())
+
+
+@STRUCTURED
+def test_so_structured_output_is_asked_for_there(
+    gateway: Gateway, path: str, body: dict[str, Any], text: Callable[[Any], str]
+) -> None:
+    body = {"model": CHAT_MODEL} | body
+
+    answer = httpx.post(gateway.url + path, json=body | {"temperature": 0}, timeout=TIMEOUT_S)
+
+    assert json.loads(text(answer.json())) == {"city": "Paris"}
+    assert answer.headers["x-multillama-path"].endswith("->openai.chat")
+
+
+@STRUCTURED
+def test_and_all_else_passes_as_it_is(
+    gateway: Gateway, path: str, body: dict[str, Any], text: Callable[[Any], str]
+) -> None:
+    plain = {name: value for name, value in body.items() if name not in ("text", "output_config")}
+
+    answer = httpx.post(gateway.url + path, json={"model": CHAT_MODEL} | plain, timeout=TIMEOUT_S)
+
+    assert text(answer.json())
+    assert answer.headers["x-multillama-path"] == "passthrough"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "body", "name"),
+    [
+        ("openai.responses", "/v1/responses",
+         {"input": "Hi", "max_output_tokens": 1, "text": {"format": FORM}}, "text.format"),
+        ("openai.responses", "/v1/chat/completions",
+         {"messages": SAID, "max_tokens": 1,
+          "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}},
+         "response_format"),
+        ("anthropic.messages", "/v1/messages",
+         {"messages": SAID, "max_tokens": 1, "output_config": {"format": FORM}}, "output_config.format"),
+    ],
+)  # fmt: skip
+def test_where_it_is_not_to_be_asked_in_chat_what_it_ignores_is_named(
+    fronts: Callable[[str], Gateway], dialect: str, path: str, body: dict[str, Any], name: str
+) -> None:
+    url = fronts(dialect).url + path
+
+    answer = httpx.post(url, json={"model": CHAT_MODEL} | body, timeout=TIMEOUT_S)
+
+    assert answer.status_code == 200
+    assert name in answer.headers["x-multillama-dropped"].split(", ")
