@@ -1,4 +1,5 @@
 import json
+import weakref
 
 import msgspec
 import pytest
@@ -285,3 +286,15 @@ def test_what_of_an_answer_the_client_could_not_be_told_is_known():
     one.feed(b"{}", is_last=True)
 
     assert (before, one.lost) == ((), ("logprobs",))
+
+
+@pytest.mark.parametrize("of_client", [False, True])
+@pytest.mark.parametrize("of_endpoint", [False, True])
+def test_one_that_is_let_go_is_freed_without_the_garbage_collector(of_client, of_endpoint):
+    one = translator(stream=of_client)
+    one.begin(is_stream=of_endpoint)
+    seen = weakref.ref(one)
+
+    del one
+
+    assert seen() is None

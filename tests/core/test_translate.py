@@ -3,7 +3,7 @@ import json
 import msgspec
 import pytest
 
-from multillama.core.canonical import Message, Reasoning, Request, ToolCall, ToolResult
+from multillama.core.canonical import Message, Reasoning, Request, Text, ToolCall, ToolResult
 from multillama.core.carrier import seal
 from multillama.core.translate import (
     Asking,
@@ -12,6 +12,7 @@ from multillama.core.translate import (
     EmbedWay,
     Way,
     hear,
+    in_plain_words,
     name_results,
     translate,
     translate_count,
@@ -231,6 +232,20 @@ def test_a_carrier_tells_that_a_thought_was_redacted_where_the_client_has_lost_t
     told = with_signatures(request, toy(), toy("toy.b"), bound=BOUND, key=b"secret")
 
     assert told.messages[0].parts == [Reasoning("", "inner", is_redacted=True)]
+
+
+def test_thoughts_without_a_signature_stay_as_they_are():
+    request = Request("m", [Message("assistant", [Reasoning("hm")])])
+
+    told = with_signatures(request, toy(), toy("toy.b"), bound=BOUND, key=b"secret")
+
+    assert told is request
+
+
+def test_results_that_every_family_understands_stay_as_they_are():
+    request = Request("m", [Message("tool", [ToolResult("c", [Text("sunny")])])])
+
+    assert in_plain_words(request) is request
 
 
 def test_a_bare_signature_goes_back_to_its_own_dialect():

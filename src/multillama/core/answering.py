@@ -59,6 +59,8 @@ class _Whole:
 
     def take(self, data: bytes, *, is_last: bool) -> bytes | None:
         """Returns the body, once it is whole."""
+        if is_last and not self._pieces and len(data) <= MAX_BYTES:
+            return data  # as most come
         self._pieces.append(data)
         self._bytes += len(data)
         if self._bytes > MAX_BYTES:
@@ -90,24 +92,25 @@ class ChatTranslator:
     def begin(self, *, is_stream: bool) -> bytes:
         self._lifter = None if self._lowering.is_nothing else Lifter(self._lowering)
         self.streams = is_stream and self._asking.stream
-        self._feed: Callable[[bytes, bool], bytes]
+        # A plain function: a method of its own would be a circle, which only the garbage collector frees.
+        self._feed: Callable[[ChatTranslator, bytes, bool], bytes]
         if is_stream:
             self._reader: Reader = self._way.target.reader()
-            self._feed = self._feed_stream
+            self._feed = ChatTranslator._feed_stream
         else:
             self._whole = _Whole()
-            self._feed = self._feed_whole
+            self._feed = ChatTranslator._feed_whole
         if self._asking.stream:
             self._writer: Writer = self._way.source.writer(self._reply)
             return self._way.source.stream_type
         if is_stream:
             self._joiner = Joiner()
-            self._feed = self._feed_joined
+            self._feed = ChatTranslator._feed_joined
         return JSON
 
     def feed(self, data: bytes, *, is_last: bool) -> bytes:
         try:
-            return self._feed(data, is_last)
+            return self._feed(self, data, is_last)
         except Misfit as misfit:
             text = f"sent an answer that cannot be translated: {misfit}"
             raise GatewayError("endpoint_malformed", text) from misfit
@@ -195,8 +198,10 @@ class ChatTranslator:
 
     def _write(self, answer: Answer) -> bytes:
         self.usage = answer.usage
+        is_lowered = not self._lowering.is_nothing
         for choice in answer.choices:
-            choice.parts = [self._lifted(part) for part in choice.parts]
+            if is_lowered or any(isinstance(part, Reasoning) for part in choice.parts):
+                choice.parts = [self._lifted(part) for part in choice.parts]
         if self._asking.stream:
             return self._writer.write(events_of(answer))
         return self._way.source.write_answer(answer, self._reply)

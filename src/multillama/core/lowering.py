@@ -22,7 +22,7 @@ _FORBIDDEN: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _PARSE: Final = msgspec.json.Decoder().decode
 
 
-class Lowering(msgspec.Struct):
+class Lowering(msgspec.Struct, frozen=True):
     """What was lowered, so that it can be lifted again."""
 
     customs: frozenset[str] = frozenset()
@@ -35,6 +35,10 @@ class Lowering(msgspec.Struct):
         return not (self.customs or self.names)
 
 
+NOTHING: Final = Lowering()
+"""Of most requests."""
+
+
 def lower(request: Request, *, has_customs: bool) -> tuple[Request, Lowering]:
     """Returns the request as the target can be told it; the same one where there is nothing to lower.
 
@@ -45,7 +49,7 @@ def lower(request: Request, *, has_customs: bool) -> tuple[Request, Lowering]:
     short = _low_names(request)
     customs = frozenset() if has_customs else frozenset(_customs(request))
     if not (short or customs):
-        return request, Lowering()
+        return request, NOTHING
     tools = [_lower_tool(tool, short, customs) for tool in request.tools]
     messages = [
         msgspec.structs.replace(

@@ -5,7 +5,7 @@ be told is named, never left out in silence.
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -25,7 +25,7 @@ from multillama.core.canonical import (
 )  # fmt: skip
 from multillama.core.carrier import CLAUDES, PREFIX, Opened, is_claudes, unseal
 from multillama.core.codec import Codec, CountCodec, EmbedCodec, Goal, Losses, Misfit
-from multillama.core.lowering import Lowering, lower
+from multillama.core.lowering import NOTHING, Lowering, lower
 from multillama.errors import GatewayError
 
 ARROW: Final = "->"
@@ -37,6 +37,8 @@ _ALWAYS: Final = frozenset((
 ))  # fmt: skip
 """Fields that every dialect can say, or whose writer tells by itself that it cannot."""
 _DEFAULT: Final = Request("")
+_WORDED: Final = frozenset((Foreign, ToolResult))
+"""Parts that may hold what another family must be told in plain words."""
 SAYS_NOTHING: Final[Mapping[str, object]] = MappingProxyType({
     "n": 1, "presence_penalty": 0, "frequency_penalty": 0, "repeat_penalty": 1, "min_p": 0, "logprobs": False,
     "top_logprobs": 0, "logit_bias": {}, "metadata": {}, "store": False, "suffix": "", "parallel_tools": True,
@@ -48,7 +50,7 @@ Read = TypeVar("Read")
 Asked = TypeVar("Asked", Request, Embed)
 
 
-class Way(msgspec.Struct, frozen=True):
+class Way(msgspec.Struct, frozen=True, dict=True):
     """How an operation of one dialect reaches an endpoint that speaks another."""
 
     source: Codec
@@ -62,7 +64,7 @@ class Way(msgspec.Struct, frozen=True):
     unframed: Codec | None = None
     """In place of `source` for a client that streams without `alt=sse`, as Gemini's may."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.source.dialect}{ARROW}{self.target.dialect}"
 
@@ -190,13 +192,9 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
     request = understand(source.read_request, body)
     request.model, request.stream = asking.model, asking.stream
     if source.answer_here is not None and (answer := source.answer_here(request, int(asking.at))):
-        return Translated(b"", request, Lowering(), (), False, answer)
-    name_results(request)
+        return Translated(b"", request, NOTHING, (), False, answer)
     losses = Losses()
-    told, lowering = lower(request, has_customs=bound.provider in CUSTOM_TOOLS)
-    told = with_signatures(told, source, target, bound=bound, key=asking.key)
-    if told.family != target.family:
-        told = in_plain_words(told)
+    told, lowering = _lowered(request, way, bound, asking)
     goal = Goal(bound.model, bound.provider, target.family, asking.stream, losses)
     if target.must_stream is not None and target.must_stream(told, goal):
         goal.stream = True
@@ -204,13 +202,31 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
         source.tidy(told, goal)
     for field in unsaid(told, target.says):
         losses.drop(source.names.get(field, field))
-    if told.family != target.family:
+    if told.extras and told.family != target.family:
         for name in told.extras:
             losses.drop(name)
     written = _written(target.write_request, told, goal)
-    if losses.grave and not bound.may_drop:
+    if not bound.may_drop and losses.grave:
         raise _refused(losses.grave, way.name)
     return Translated(written, request, lowering, losses.names, goal.stream)
+
+
+def _lowered(request: Request, way: Way, bound: Bound, asking: Asking) -> tuple[Request, Lowering]:
+    """Returns the request as any dialect of the target's family can be told it.
+
+    Most say nothing but texts, which none of these steps changes: that is seen in one look.
+    """
+    told, lowering = request, NOTHING
+    kinds = {type(part) for message in request.messages for part in message.parts}
+    if ToolResult in kinds:
+        name_results(request)
+    if request.tools or ToolCall in kinds:
+        told, lowering = lower(request, has_customs=bound.provider in CUSTOM_TOOLS)
+    if Reasoning in kinds:
+        told = with_signatures(told, way.source, way.target, bound=bound, key=asking.key)
+    if told.family != way.target.family and not kinds.isdisjoint(_WORDED):
+        told = in_plain_words(told)
+    return told, lowering
 
 
 def _written(write: Callable[[Asked, Goal], bytes], asked: Asked, goal: Goal) -> bytes:
