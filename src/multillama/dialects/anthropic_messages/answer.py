@@ -229,7 +229,7 @@ def write_answer(answer: Answer, reply: Reply) -> bytes:
     choice = answer.choices[0] if answer.choices else Choice()
     if len(answer.choices) > 1:
         reply.losses.drop("choices")
-    blocks = (write_block(part, is_own=is_own, losses=reply.losses) for part in choice.parts)
+    blocks = [write_block(part, is_own=is_own, losses=reply.losses) for part in choice.parts]
     content = [block for block in blocks if block is not None]
     has_calls = any(block.get("type") == "tool_use" for block in content)
     members: Object = {

@@ -3,6 +3,8 @@
 Source: anthropic SDK 2.12.0, `types/message_create_params.py`; platform.claude.com, "Messages" (November 2026).
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +21,15 @@ from multillama.core.canonical import (
     ToolResult,
 )
 from multillama.core.codec import Goal, Misfit
-from multillama.core.shape import Members, a_list, an_object, decode_object
+from multillama.core.shape import (
+    Members,
+    a_bool,
+    a_list,
+    a_number,
+    a_whole,
+    an_object,
+    decode_object,
+)
 from multillama.dialects.anthropic_messages.aim import Aim
 from multillama.dialects.anthropic_messages.blocks import read_content, said, take_cache
 from multillama.dialects.anthropic_messages.claude import DEFAULT_MAX_TOKENS
@@ -50,21 +60,37 @@ def read_request(data: bytes) -> Request:
     Raises:
         Misfit: It is no such request.
     """
-    members = Members(decode_object(data))
+    members = Members(said(decode_object(data)))
     request = Request(members.need_text("model"), family=FAMILY)
     request.messages = _read_system(members) + _read_messages(members)
-    request.stream = members.flag("stream") or False
-    request.max_tokens = members.whole("max_tokens")
-    request.temperature = members.number("temperature")
-    request.top_p = members.number("top_p")
-    request.top_k = members.whole("top_k")
+    for name in [name for name in members.rest if name in _PLAIN_FIELDS]:
+        field, look = _PLAIN_FIELDS[name]
+        setattr(request, field, look(members.take(name), name))
+    if members.rest:
+        _read_options(members, request)
+        request.extras = said(members.rest)
+    return request
+
+
+_PLAIN_FIELDS: Final[Mapping[str, tuple[str, Callable[[Any, str], object]]]] = MappingProxyType(
+    {
+        "stream": ("stream", a_bool),
+        "max_tokens": ("max_tokens", a_whole),
+        "temperature": ("temperature", a_number),
+        "top_p": ("top_p", a_number),
+        "top_k": ("top_k", a_whole),
+    }
+)
+"""Member to the field that it becomes as it is, and the look that it must stand."""
+
+
+def _read_options(members: Members, request: Request) -> None:
+    """Takes what a plain chat has none of."""
     request.stop = members.texts("stop_sequences")
     request.tools = [_read_tool(tool, at) for at, tool in enumerate(members.rows("tools"))]
     _read_tool_choice(members, request)
     _read_output(members, request)
     _read_metadata(members, request)
-    request.extras = said(members.rest)
-    return request
 
 
 def _read_system(members: Members) -> list[Message]:
@@ -79,16 +105,27 @@ def _read_messages(members: Members) -> list[Message]:
     messages: list[Message] = []
     for at, row in enumerate(a_list(rows, "messages")):
         path = f"messages[{at}]"
-        message = Members(an_object(row, path), path)
-        role = message.need_text("role")
+        message = an_object(row, path)
+        role = message.get("role")
         if role not in ("user", "assistant", "system"):
-            raise Misfit(message.at("role"), "must be `user`, `assistant` or `system`")
-        parts = read_content(message.take("content"), message.at("content"))
-        extras = said(message.rest)
-        messages += _split_results(role, parts) if role == "user" else [Message(role, parts)]
-        if extras:
-            messages[-1].extras = extras
+            raise _no_role(role, f"{path}.role")
+        parts = read_content(message.get("content"), f"{path}.content")
+        if role == "user" and any(isinstance(part, ToolResult) for part in parts):
+            messages += _split_results(role, parts)
+        else:
+            messages.append(Message(role, parts))
+        if len(message) > 2:
+            messages[-1].extras = said({n: v for n, v in message.items() if n not in _OF_MESSAGE})
     return messages
+
+
+_OF_MESSAGE: Final = frozenset({"role", "content"})
+
+
+def _no_role(role: Any, path: str) -> Misfit:
+    if role is None:
+        return Misfit(path, "is missing")
+    return Misfit(path, "must be `user`, `assistant` or `system`")
 
 
 def _split_results(role: str, parts: list[Part]) -> list[Message]:
@@ -99,7 +136,7 @@ def _split_results(role: str, parts: list[Part]) -> list[Message]:
         if not messages or messages[-1].role != of:
             messages.append(Message(of))
         messages[-1].parts.append(part)
-    return messages or [Message(role)]
+    return messages
 
 
 def _read_tool(value: Any, at: int) -> Tool:

@@ -43,6 +43,7 @@ _CHOICE_TOLD: Final = frozenset(("index", "message", "logprobs", "finish_reason"
 _MESSAGE_TOLD: Final = REASONING | {
     "role", "content", "refusal", "tool_calls", "function_call", "annotations", "audio", "images",
 }  # fmt: skip
+_MADE: Final = frozenset(("audio", "images", "tool_calls", "function_call"))
 
 
 def read_answer(body: bytes) -> Answer:
@@ -89,17 +90,18 @@ def _read_choice(row: Any, seed: str, at: int) -> Choice:
     message = row.get("message")
     message = message if isinstance(message, dict) else {}
     choice = Choice(_read_message(message, seed, at))
-    if not choice.parts and message.get("content") == "":
-        choice.parts.append(Text(""))
+    rest = rest_of(message, _MESSAGE_TOLD)
+    if message.get("content") == "":
+        if not choice.parts:
+            choice.parts.append(Text(""))
+        elif not any(isinstance(part, Text) for part in choice.parts):
+            rest["content"] = ""
     tokens = read_logprobs(row.get("logprobs")) if row.get("logprobs") else []
     if tokens:
         text = next((part for part in choice.parts if isinstance(part, Text)), None)
         if text is not None:
             text.logprobs = tokens
     choice.extras = rest_of(row, _CHOICE_TOLD)
-    rest = rest_of(message, _MESSAGE_TOLD)
-    if message.get("content") == "" and not any(isinstance(part, Text) for part in choice.parts):
-        rest["content"] = ""
     if message.get("annotations") == []:
         rest["annotations"] = []
     if rest:
@@ -112,9 +114,8 @@ def _read_stop(row: Object, choice: Choice) -> None:
     word, matched = row.get("finish_reason"), row.get("stop_reason")
     if not isinstance(word, str):
         return
-    has_calls = any(isinstance(part, ToolCall) for part in choice.parts)
-    has_refusal = any(isinstance(part, Refusal) for part in choice.parts)
-    choice.stop = read_stop(word, has_calls=has_calls, has_refusal=has_refusal)
+    kinds = {type(part) for part in choice.parts}
+    choice.stop = read_stop(word, has_calls=ToolCall in kinds, has_refusal=Refusal in kinds)
     if write_stop(choice.stop) != word:
         choice.extras["finish_reason"] = word
     if isinstance(matched, str) and choice.stop is Stop.END:
@@ -122,17 +123,28 @@ def _read_stop(row: Object, choice: Choice) -> None:
 
 
 def _read_message(message: Object, seed: str, at: int) -> list[Part]:
-    parts: list[Part] = [*read_reasoning(message)]
+    parts: list[Part] = []
+    if not REASONING.isdisjoint(message):
+        parts += read_reasoning(message)
     content = message.get("content")
     if isinstance(content, str):
         if content:
             parts.append(Text(content))
     elif isinstance(content, list):
         parts += [part for row in content if (part := read_content_part(row)) is not None]
-    _read_annotations(message.get("annotations"), parts)
+    if annotations := message.get("annotations"):
+        _read_annotations(annotations, parts)
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         parts.append(Refusal(refusal))
+    if not _MADE.isdisjoint(message):
+        parts += _read_made(message, seed, at)
+    return parts
+
+
+def _read_made(message: Object, seed: str, at: int) -> list[Part]:
+    """Reads what a message holds beside words: sounds, images, calls."""
+    parts: list[Part] = []
     audio = read_audio(message.get("audio"))
     if audio is not None:
         parts.append(audio)
@@ -164,7 +176,7 @@ def read_content_part(row: Any) -> Part | None:
 
 def _read_annotations(rows: Any, parts: list[Part]) -> None:
     text = next((part for part in parts if isinstance(part, Text)), None)
-    if isinstance(rows, list) and rows:
+    if isinstance(rows, list):
         if text is None:
             text = Text("")
             parts.append(text)

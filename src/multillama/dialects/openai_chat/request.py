@@ -5,6 +5,7 @@ take them.
 """
 
 from collections.abc import Mapping
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -62,6 +63,9 @@ _PLAIN: Final = (
     ("metadata", "metadata"),
 )
 """Field to member, for what is written as it is."""
+_PLAIN_MEMBERS: Final = tuple(member for _, member in _PLAIN)
+_PLAIN_VALUES: Final = attrgetter(*(field for field, _ in _PLAIN))
+"""The values of those fields, in this order."""
 _UNSAID: Final[Object] = {"truncation": "disabled", "background": False, "stream_options": {}}
 """What Responses says and is so anyway."""
 
@@ -141,8 +145,7 @@ def write_request(request: Request, goal: Goal) -> bytes:
 
 
 def _write_options(request: Request, goal: Goal, habits: Habits, body: Object) -> None:
-    for field, name in _PLAIN:
-        value = getattr(request, field)
+    for name, value in zip(_PLAIN_MEMBERS, _PLAIN_VALUES(request), strict=True):
         if value is not None:
             body[name] = value
     _write_renamed(request, habits, body)

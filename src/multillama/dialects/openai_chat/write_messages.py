@@ -58,7 +58,8 @@ class _Messages:
         self._is_own = request.dialect == DIALECT
         self._losses = goal.losses
         self._habits = habits
-        self._is_legacy = any(tool.is_legacy for tool in request.tools)
+        tools = request.tools
+        self._is_legacy = bool(tools) and any(tool.is_legacy for tool in tools)
         self._shown: list[Part] = []
         """Images and the like that tools have answered with."""
         self._rows: list[Object] = []
@@ -68,11 +69,14 @@ class _Messages:
             if message.role == "tool":
                 self._results(message)
                 continue
-            self._show()
+            if self._shown:
+                self._show()
             row = self._assistant(message) if message.role == "assistant" else self._spoken(message)
-            self._add_extras(message, row)
+            if message.extras or message.name is not None:
+                self._add_extras(message, row)
             self._rows.append(row)
-        self._show()
+        if self._shown:
+            self._show()
         return self._rows
 
     def _add_extras(self, message: Message, row: Object) -> None:
@@ -97,7 +101,8 @@ class _Messages:
 
     def _content(self, parts: list[Part], between: str) -> str | list[Object]:
         if len(parts) == 1 and isinstance(text := parts[0], Text) and text.cache is None:
-            self._note_text(text)
+            if text.extras:
+                self._note_text(text)
             return text.text
         rows = [row for part in parts if (row := self._part(part)) is not None]
         if any(len(row) > 2 or row["type"] != "text" for row in rows):
@@ -282,8 +287,7 @@ class _Messages:
 
     def _show(self) -> None:
         """Lets the user show what tools have answered with beside text."""
-        if self._shown:
-            rows = [row for part in self._shown if (row := self._part(part)) is not None]
-            self._shown = []
-            if rows:
-                self._rows.append({"role": "user", "content": rows})
+        rows = [row for part in self._shown if (row := self._part(part)) is not None]
+        self._shown = []
+        if rows:
+            self._rows.append({"role": "user", "content": rows})

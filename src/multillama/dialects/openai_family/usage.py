@@ -19,7 +19,9 @@ _CACHED: Final = ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens
 
 def count(value: Any) -> int | None:
     """Returns a number of tokens, None for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if type(value) is int:  # as nearly all, and no truth value
+        return value if value >= 0 else None
+    if not isinstance(value, float) or value < 0:
         return None
     return int(value)
 
