@@ -53,7 +53,13 @@ ESTIMATE: Final = b"estimate"
 LINES: Final = b"application/x-ndjson"
 STREAMS: Final = (b"text/event-stream", LINES)
 _COMPRESSED: Final = "compressed an answer that was asked for uncompressed"
-_OWN: Final = (b"content-type", b"content-encoding", b"transfer-encoding", b"etag", b"content-md5")
+_OWN: Final = (
+    b"content-type:",
+    b"content-encoding:",
+    b"transfer-encoding:",
+    b"etag:",
+    b"content-md5:",
+)
 """Fields of an answer that tell of bytes which the client does not get."""
 _DIALECTS: Final = (
     b"anthropic-",
@@ -85,8 +91,11 @@ def launch_translated(
         _answer(attempt, way.source.write_answer(Count(estimate_tokens(request))), ESTIMATE)
         return
     asking = Asking(model, exchange.stream, exchange.id, exchange.request.at, snapshot.carrier_key)
-    is_framed = b"alt=sse" in exchange.request.head.query
-    if isinstance(way, Way) and way.unframed is not None and not is_framed:
+    if (
+        isinstance(way, Way)
+        and way.unframed is not None
+        and b"alt=sse" not in exchange.request.head.query
+    ):
         way = msgspec.structs.replace(way, source=way.unframed)
     sent = _translate(body, way, bound, asking)
     if isinstance(sent, bytes):
@@ -286,6 +295,6 @@ def _is_retry_after(line: bytes) -> bool:
 
 def _lines_for(head: AnswerHead, kind: bytes) -> list[bytes]:
     """Returns the endpoint's header lines with the content type of what the client gets in its place."""
-    lines = [line for line in head.lines if line.partition(b":")[0].lower() not in _OWN]
+    lines = [line for line in head.lines if not line.lower().startswith(_OWN)]
     lines.append(b"content-type: " + kind)
     return lines
