@@ -7,7 +7,8 @@ from hypothesis import given, strategies as st
 
 from multillama.errors import GatewayError
 from multillama.wire.peek import (
-    MAX_QUOTES,
+    MAX_STRETCHES,
+    STRETCH_BYTES,
     WHOLE_BELOW_BYTES,
     View,
     edit_members,
@@ -257,10 +258,19 @@ def test_a_large_body_with_a_doubtful_model_is_read_to_its_end(body):
     assert failure(body % LARGE).kind == "invalid_json"
 
 
-@pytest.mark.parametrize("others", range(MAX_QUOTES // 4 + 3))
-def test_a_second_model_of_a_large_body_is_found_behind_any_number_of_quotes(others):
-    members = b"".join(b'"k%d":"v",' % n for n in range(others))
+@pytest.mark.parametrize("others", range(MAX_STRETCHES + 3))
+def test_a_second_model_of_a_large_body_is_found_behind_any_number_of_texts(others):
+    members = b"".join(b'"k%d":"%b",' % (n, b"v" * STRETCH_BYTES) for n in range(others))
     body = b'{"model":"m1",%b"x":%b,"model":"m2"}' % (members, LARGE)
+
+    assert failure(body).kind == "invalid_json"
+
+
+@pytest.mark.parametrize("shift", range(-8, 3))
+def test_a_second_model_is_found_across_the_end_of_what_is_searched_at_once(shift):
+    opening = b'{"model":"m1"'
+    padding = b" " * (STRETCH_BYTES - len(b'",') + shift)
+    body = b'%b,%b"model":"m2","x":%b}' % (opening, padding, LARGE)
 
     assert failure(body).kind == "invalid_json"
 
