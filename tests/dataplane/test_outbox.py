@@ -133,12 +133,37 @@ def test_many_writes_do_not_wait_for_the_end(busy, soon, transports):
     assert transports[0].sent == b"a" * MAX_WAITING
 
 
-def test_pieces_are_written_at_once_and_after_what_waits(busy, transports):
+def test_pieces_are_written_at_once_where_there_is_nothing_to_gather(outbox, transports):
+    outbox.write_pieces(transports[0], (b"b", b"c"))
+
+    assert transports[0].sent == b"bc"
+
+
+def test_pieces_wait_in_a_busy_time_and_are_written_after_what_waits(busy, soon, transports):
     busy.write(transports[0], b"a")
-
     busy.write_pieces(transports[0], (b"b", b"c"))
+    before = transports[0].sent
 
-    assert transports[0].sent == b"abc"
+    soon.pop()()
+
+    assert (before, transports[0].sent) == (b"", b"abc")
+
+
+def test_pieces_alone_make_a_time_busy(outbox, soon, transports):
+    for transport in transports:
+        outbox.write_pieces(transport, (b"a", b"b"))
+    soon.pop()()
+
+    outbox.write_pieces(transports[0], (b"c", b"d"))
+
+    assert [transport.sent for transport in transports] == [b"ab", b"ab"]
+
+
+def test_many_pieces_do_not_wait_for_the_end(busy, transports):
+    for _ in range(MAX_WAITING):
+        busy.write_pieces(transports[0], (b"a", b"b"))
+
+    assert transports[0].sent == b"ab" * MAX_WAITING
 
 
 def test_pieces_for_a_transport_that_closes_are_dropped(outbox, transports):

@@ -29,7 +29,7 @@ class Outbox:
         self._is_open = False
         """True from the first write of a turn to its end."""
         self._gathers_all = False
-        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+        self._waiting: list[tuple[asyncio.Transport, bytes | tuple[bytes, bytes]]] = []
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
         """Writes at the latest at the end of this turn, in the order of the calls."""
@@ -51,10 +51,21 @@ class Outbox:
             self.flush()
 
     def write_pieces(self, transport: asyncio.Transport, pieces: tuple[bytes, bytes]) -> None:
-        """Writes pieces that are large, at once: 100 kB cost 4.4 µs that way, and 6.2 when they are joined first."""
-        self.flush()
-        if not transport.is_closing():
-            transport.writelines(pieces)
+        """Writes large pieces that no piece follows, otherwise as `write`: they need not be written at once.
+
+        100 kB cost 4.4 µs that way, and 6.2 when they are joined first.
+        """
+        if not self._is_open:
+            self._is_open = True
+            self._call_soon(self._end_turn)
+            if not self._gathers_all:
+                if not transport.is_closing():
+                    transport.writelines(pieces)
+                return
+        waiting = self._waiting
+        waiting.append((transport, pieces))
+        if len(waiting) == MAX_WAITING:
+            self.flush()
 
     def _end_turn(self) -> None:
         self._is_open = False
@@ -66,5 +77,9 @@ class Outbox:
         """Writes now; for whoever is about to close or hand over a transport."""
         waiting, self._waiting = self._waiting, []
         for transport, data in waiting:
-            if not transport.is_closing():
+            if transport.is_closing():
+                continue
+            if isinstance(data, tuple):
+                transport.writelines(data)
+            else:
                 transport.write(data)
