@@ -100,8 +100,9 @@ CURES: Final[dict[str, str]] = {
     "model_missing": 'Name a model in the body: `"model": "…"`.',
     "key_in_query": "Send the key in a header, `Authorization: Bearer …`, not in the URL.",
     "bad_wish": "An `x-multillama-…` header names no endpoint of here, or is misspelt: the message has the right name.",
-    "not_capable": "No endpoint of this model takes such a request (images, tools, or so long a text): the message says"
-    " what each lacks. Choose another model.",
+    "not_capable": "No endpoint of this model takes such a request (this operation, images, tools, or so long a text):"
+    " the message says what each lacks. Choose another model; what an endpoint can do after all, name in its"
+    " `dialects`.",
     "not_translatable": "The endpoint speaks another dialect, which has no word for the member that the message names:"
     " leave it out, or let it be dropped (`untranslatable: warn`).",
     "previous_response_not_found": "Send the whole conversation as `input`, or let the gateway keep responses:"

@@ -4,7 +4,7 @@ import pytest
 
 from multillama.config.schema import EndpointSetting
 from multillama.control.endpoints import make_endpoints
-from multillama.control.ways import cleaning_of, detours_of, tidying_of, ways_of
+from multillama.control.ways import cleaning_of, detours_of, lacking_of, tidying_of, ways_of
 from multillama.core.operations import BY_NAME, OPERATIONS, Body, Kind
 from multillama.core.translate import CountWay, EmbedWay, EstimateWay, ShowWay, Way
 from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
@@ -160,6 +160,32 @@ def test_what_a_provider_ignores_can_be_seen_in_a_request(row: Provider) -> None
     ignored = {(dialect, field) for dialect, fields in row.ignores.items() for field in fields}
 
     assert ignored <= ASKS.keys()
+
+
+def test_what_no_way_leads_to_is_known_to_be_lacking() -> None:
+    lacks = lacking_of("anthropic", ("anthropic.messages",))
+
+    assert lacks == {
+        "embeddings", "embed_content", "batch_embed_contents", "ollama_embed", "ollama_embeddings", "images",
+        "image_edits", "image_variations", "speech", "transcriptions", "translations", "moderations", "rerank", "score",
+    }  # fmt: skip
+
+
+def test_a_server_of_embeddings_lacks_whatever_asks_a_model_for_an_answer() -> None:
+    lacks = lacking_of("openai-compatible", ("openai.embeddings",))
+
+    assert lacks == {row.name for row in OPERATIONS if row.kind is Kind.GENERATE}
+
+
+@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
+def test_no_other_provider_is_known_to_lack_anything(row: Provider) -> None:
+    lacks = lacking_of(row.name, speech(row))
+
+    assert bool(lacks) == (row.name == "anthropic")
+
+
+def test_of_whom_nothing_is_known_nothing_is_lacking() -> None:
+    assert lacking_of("openai-compatible", ()) == frozenset()
 
 
 def test_billing_text_is_taken_out_for_own_machines_alone() -> None:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from multillama.core.operations import OPERATIONS
+from multillama.core.operations import BY_NAME, OPERATIONS
 from multillama.core.plan import Plan
 from multillama.core.policy import Policy
 from multillama.core.routing import MAX_NAMED, close_matches, make_plan
@@ -482,3 +482,39 @@ def test_of_two_equals_the_busier_one_is_first_by_long_odds_only():
 
     assert orders == ["idle busy", "idle busy"]
     assert make_plan(snapshot, "m1", Live(dice(0.5))).strategy == "balanced"
+
+
+EMBEDDINGS = BY_NAME["embeddings"]
+CLAUDE = {"speaks": ("anthropic.messages",), "lacks": frozenset({"embeddings", "transcriptions"})}
+
+
+def test_an_operation_that_its_only_endpoint_cannot_have_is_refused_by_name():
+    error = refusal(serving(endpoint("claude", **CLAUDE)), operation=EMBEDDINGS)
+
+    assert (error.kind, error.status) == ("not_capable", 400)
+    assert "claude: it speaks anthropic.messages, and that has no /v1/embeddings." in error.text
+
+
+def test_who_has_the_operation_serves_it_whatever_the_order():
+    claude, local = endpoint("claude", is_up=True, **CLAUDE), endpoint("local", is_up=False)
+
+    made = make_plan(serving(claude, local), "m1", still(), operation=EMBEDDINGS)
+
+    assert names(made.targets) == "local"
+    assert made.excluded[0][0].endpoint is claude
+
+
+def test_all_other_operations_may_go_to_either():
+    claude, local = endpoint("claude", **CLAUDE), endpoint("local")
+
+    made = make_plan(serving(claude, local), "m1", still(), operation=CHAT)
+
+    assert sorted(names(made.targets).split()) == ["claude", "local"]
+
+
+def test_an_endpoint_that_is_named_lacks_what_it_lacks():
+    snapshot = serving(endpoint("claude", **CLAUDE), endpoint("local"))
+
+    error = refusal(snapshot, "claude/m1", operation=EMBEDDINGS)
+
+    assert error.kind == "not_capable"

@@ -4,6 +4,7 @@ from multillama.core.breaker import News
 from multillama.core.policy import BreakerPolicy
 from multillama.core.snapshot import Limits, Route, Snapshot, Target
 from multillama.wire.chunked import ChunkedReader
+from tests.core.samples import endpoint
 from tests.dataplane.stage import OK, STREAM, Stage, post
 
 PATH = b"/v1/audio/transcriptions"
@@ -330,3 +331,14 @@ def test_an_upload_that_tries_a_target_again_tells_that_it_was_reached(stage, cl
 
     assert breaker.blocked("", stage.listener.now()) is None
     assert breaker.open_conditions(now) == []
+
+
+def test_an_endpoint_that_cannot_take_it_is_not_asked():
+    stage = Stage(endpoint("claude", speaks=("anthropic.messages",), lacks={"transcriptions"}))
+    client = stage.client()
+
+    client.send(upload(FORM))
+
+    assert client.statuses == [400]
+    assert b"it speaks anthropic.messages, and that has no /v1/audio/transcriptions" in client.received
+    assert not stage.pool.waiting

@@ -13,7 +13,7 @@ import msgspec
 from multillama.config.check import did_you_mean
 from multillama.config.load import BadSetting
 from multillama.config.schema import EndpointSetting
-from multillama.control.ways import cleaning_of, detours_of, tidying_of, ways_of
+from multillama.control.ways import cleaning_of, detours_of, lacking_of, tidying_of, ways_of
 from multillama.core.endpoints_state import EndpointState
 from multillama.core.operations import OPERATIONS, V1, Body, Operation
 from multillama.core.snapshot import Endpoint, Timeouts
@@ -151,6 +151,7 @@ class _Speech(TypedDict):
     ways: Mapping[str, AnyWay]
     cleaning: Mapping[str, Way]
     detours: Mapping[str, Detour]
+    lacks: frozenset[str]
     tidying: Mapping[str, Callable[[bytes], bytes]]
     untouched: frozenset[str]
     keeps_responses: bool
@@ -166,6 +167,7 @@ def _speech(provider: Provider, speaks: Sequence[str]) -> _Speech:
         "ways": ways,
         "cleaning": cleaning,
         "detours": detours,
+        "lacks": lacking_of(provider.name, speaks),
         "tidying": tidying,
         "untouched": frozenset(
             row.name for row in OPERATIONS if row.name not in touched and row.body is not Body.PATH

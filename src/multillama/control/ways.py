@@ -80,6 +80,22 @@ def detours_of(provider: str, speaks: tuple[str, ...]) -> Mapping[str, Detour]:
     })  # fmt: skip
 
 
+@lru_cache(maxsize=256)
+def lacking_of(provider: str, speaks: tuple[str, ...]) -> frozenset[str]:
+    """Return the operations that a server cannot have and no way leads to; of whom nothing is known, it may have all.
+
+    What has no dialect of its own (images, sounds, rerank, …) may be had by whoever speaks one of OpenAI's.
+    """
+    if not speaks:
+        return frozenset()
+    served = ways_of(provider, speaks).keys() | {
+        row.name for row in OPERATIONS if row.dialect in speaks or row.kind is Kind.COUNT
+    }
+    if any(dialect.startswith("openai.") for dialect in speaks):
+        served |= {row.name for row in OPERATIONS if row.kind is Kind.OTHER}
+    return frozenset(OPERATIONS_BY_NAME.keys() - served)
+
+
 def tidying_of(provider: str) -> Mapping[str, Callable[[bytes], bytes]]:
     """Return operation to what is taken out of bodies that pass; nothing, but for runtimes of open models."""
     return _TIDYING if provider in OWN_MACHINES else _NOTHING

@@ -57,7 +57,7 @@ def make_plan(
         model: The public name, or `endpoint-name/model` for one endpoint of it.
         live: What moves; None for the order of the configuration, those known to be down last.
         body: The request's body, read only where a target's facts or the strategy make a difference.
-        operation: What is asked for; None where nothing is to be read in the body, as for uploads.
+        operation: What is asked for; None where nobody has asked yet.
         wishes: The client's headers, raw, as `Head.wishes` has them.
 
     Raises:
@@ -67,6 +67,8 @@ def make_plan(
     route = snapshot.routes.get(model) or _pinned(snapshot, model)
     policy = route.policy
     targets = route.targets
+    if route.lacks and operation is not None and operation.name in route.lacks:
+        return _arranged(snapshot, route, Asked(model, Reading(body, operation)), live, wishes)
     # no choice, as on most routes, and no wish: nothing but a need can leave it out
     if len(targets) == 1 and not wishes and not policy.local_only:
         facts = targets[0].facts
@@ -80,7 +82,18 @@ def make_plan(
         asked = Asked(model, Reading(body, operation))
         kept, scores = row.order(list(targets), asked, live)
         return Plan(tuple(kept), policy, row.name, scores, (), (), asked.blocks, asked.remembered)
-    asked = Asked(model, Reading(body, operation))
+    return _arranged(snapshot, route, Asked(model, Reading(body, operation)), live, wishes)
+
+
+def _arranged(
+    snapshot: Snapshot,
+    route: Route,
+    asked: Asked,
+    live: Live | None,
+    wishes: Mapping[str, bytes],
+) -> Plan:
+    """Makes the plan of an exchange that not every target may serve."""
+    policy = route.policy
     if wishes:
         asked.wishes = read_wishes(wishes, [row.name for row in snapshot.endpoints])
     kept, excluded, paused = _sift(route, asked, None if live is None else live.allows)
@@ -130,7 +143,7 @@ def _sift(
             excluded.append((target, "it is not local"))
         elif only and endpoint.name not in only:
             excluded.append((target, "x-multillama-only leaves it out"))
-        elif target.facts is not NO_FACTS and (lack := asked.reading.lack(target.facts)):
+        elif lack := _lack(target, asked.reading):
             lacking += 1
             excluded.append((target, lack))
         elif allows is not None and (reason := allows(target)) is not None:
@@ -142,6 +155,14 @@ def _sift(
     if not paused:
         raise _nobody(asked.model, excluded, lacking=lacking)
     return [target for target, _ in paused], tuple(excluded), ()
+
+
+def _lack(target: Target, reading: Reading) -> str | None:
+    """Says what a target is known to lack for a request: the operation, or what its facts tell."""
+    endpoint, operation = target.endpoint, reading.operation
+    if operation is not None and operation.name in endpoint.lacks:
+        return f"it speaks {', '.join(endpoint.speaks)}, and that has no {operation.public_path}"
+    return None if target.facts is NO_FACTS else reading.lack(target.facts)
 
 
 def _nobody(model: str, excluded: Sequence[tuple[Target, str]], *, lacking: int) -> GatewayError:

@@ -103,6 +103,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Operation to the way back into its own dialect, for conversations that hold what others have signed."""
     detours: Mapping[str, Detour] = {}
     """Operation to the way of requests that ask for what the endpoint ignores in their dialect, which it speaks."""
+    lacks: frozenset[str] = frozenset()
+    """Operations that it cannot have, by the dialects that it speaks, and that no way leads to."""
     tidying: Mapping[str, Callable[[bytes], bytes]] = {}
     """Operation to what takes out of a body that passes what would only harm here: one top-level member at most.
 
@@ -169,6 +171,8 @@ class Route(msgspec.Struct, frozen=True):
     """Made from the others: its endpoints' states, if nothing else tells its targets apart before the strategy does."""
     is_even: bool = False
     """Made from the others: all targets have one weight."""
+    lacks: frozenset[str] = frozenset()
+    """Made from the others: operations that not every target has."""
 
     def __post_init__(self) -> None:
         targets = self.targets
@@ -181,6 +185,7 @@ class Route(msgspec.Struct, frozen=True):
         is_even = len({target.weight for target in targets}) == 1
         force_setattr(self, "peers", peers)
         force_setattr(self, "is_even", is_even)
+        force_setattr(self, "lacks", frozenset().union(*(row.endpoint.lacks for row in targets)))
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -107,7 +107,7 @@ class FreeChoice(Choice):
                 exchange.model or "",
                 exchange.server.live,
                 body=exchange.body if is_json else b"",
-                operation=exchange.operation if is_json else None,
+                operation=exchange.operation,
                 wishes=exchange.request.head.wishes,
             )
         except GatewayError as error:

@@ -42,7 +42,13 @@ async def serve_upload(exchange: "Exchange") -> None:
         )
     exchange.body = await _read_until_model(exchange, boundary, snapshot.limits.body_bytes)
     server.budget.on_request(request.started)
-    plan = make_plan(snapshot, exchange.model or "", server.live, wishes=request.head.wishes)
+    plan = make_plan(
+        snapshot,
+        exchange.model or "",
+        server.live,
+        operation=exchange.operation,
+        wishes=request.head.wishes,
+    )
     await Uploads(exchange, plan, snapshot, boundary).run(None)
 
 

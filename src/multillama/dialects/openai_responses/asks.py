@@ -1,6 +1,6 @@
 """What a request asks for, seen without reading all of it: for endpoints that would ignore it.
 
-HOT: once for every request that passes to such an endpoint, 0.1 µs where nothing is asked.
+HOT: once for every request that passes to such an endpoint: 0.4 µs for 1 kB where nothing is asked.
 """
 
 from typing import Final
