@@ -6,16 +6,18 @@ import pytest
 
 from multillama.core.answering import (
     ChatTranslator,
+    Told,
     WholeTranslator,
     count_translator,
     embed_translator,
 )
-from multillama.core.canonical import Embed, Request, Usage
+from multillama.core.canonical import Embed, Fault, Request, Usage
 from multillama.core.carrier import unseal
+from multillama.core.deltas import Broken
 from multillama.core.lowering import Lowering
 from multillama.core.translate import Asking, Bound, CountWay, EmbedWay, Translated, Way
 from multillama.errors import GatewayError
-from tests.core.toy_dialect import told, toy, toy_count, toy_embed
+from tests.core.toy_dialect import ToyReader, told, toy, toy_count, toy_embed
 
 WAY = Way(toy(), toy("toy.b", "other"), "op")
 BOUND = Bound("their-m", "prov", True)
@@ -170,18 +172,38 @@ def test_a_joined_stream_may_end_at_its_end():
     assert json.loads(one.feed(b"", is_last=True))["parts"] == [["text", ""]]
 
 
-@pytest.mark.parametrize(
-    ("said", "kind"), [("broken\n", "endpoint_failed"), ("start\n", "endpoint_truncated")]
-)
-def test_a_joined_stream_that_is_not_whole_is_no_answer(said, kind):
+def test_a_joined_stream_that_is_not_whole_is_no_answer():
     one = translator(stream=False)
     one.begin(is_stream=True)
-    fed(one, said)
+    fed(one, "start\n")
 
     with pytest.raises(GatewayError) as caught:
         one.feed(b"", is_last=True)
 
-    assert caught.value.kind == kind
+    assert caught.value.kind == "endpoint_truncated"
+
+
+def test_an_error_in_a_joined_stream_is_told_at_once_with_the_status_that_it_means():
+    one = translator(stream=False)
+    one.begin(is_stream=True)
+
+    with pytest.raises(Told) as caught:
+        fed(one, "start\nbroken 529\n")
+
+    assert (caught.value.status, caught.value.retry_after_s) == (529, 3.0)
+    assert json.loads(caught.value.body) == {"fault": "it broke", "status": 529}
+
+
+def test_an_error_that_only_the_end_of_a_joined_stream_completes_is_told_too(monkeypatch):
+    monkeypatch.setattr(ToyReader, "end", lambda _: [Broken(Fault(429, "slow down"))])
+    one = translator(stream=False)
+    one.begin(is_stream=True)
+    fed(one, "start\n")
+
+    with pytest.raises(Told) as caught:
+        one.feed(b"", is_last=True)
+
+    assert caught.value.status == 429
 
 
 def test_a_whole_answer_becomes_a_stream_for_a_client_that_wants_one():

@@ -122,7 +122,7 @@ _EVENTS = {
     "close": lambda part: Close(int(part)),
     "finish": lambda: Finish(Stop.END),
     "usage": lambda tokens: Count(Usage(output_tokens=int(tokens))),
-    "broken": lambda: Broken(Fault(500, "it broke")),
+    "broken": lambda status="500": Broken(Fault(int(status), "it broke", retry_after_s=3.0)),
     "end": End,
 }
 _OPENED = {

@@ -205,6 +205,44 @@ def test_a_stream_is_joined_for_a_client_that_wants_none():
     assert any(line.startswith("content-length:") for line in headers_of(client))
 
 
+def test_an_error_in_a_stream_that_is_joined_keeps_its_status_and_words():
+    stage = staged()
+    client = stage.client()
+    client.send(post(HELLO))
+
+    upstream = stage.answer(STREAM + chunk(b"start\nbroken 504\n"))
+
+    assert client.answers() == [(504, b'{"fault": "it broke", "status": 504}')]
+    assert "retry-after: 3" in headers_of(client)
+    assert "content-type: application/json" in headers_of(client)
+    assert upstream.is_closing()
+    assert stage.records[0].status == 504
+    assert stage.endpoints[0].state.in_flight == 0
+
+
+def test_after_an_error_in_a_stream_that_is_joined_another_endpoint_is_asked():
+    stage = Stage(endpoint("here", ways=WAYS), endpoint("there", ways=WAYS))
+    client = stage.client()
+    client.send(post(HELLO))
+    stage.answer(STREAM + chunk(b"start\nbroken 529\n"))
+
+    stage.answer(ANSWER)
+
+    assert client.statuses == [200]
+    assert stage.records[0].tried == ("here: overloaded",)
+
+
+def test_what_is_the_requests_own_fault_is_not_asked_elsewhere():
+    stage = Stage(endpoint("here", ways=WAYS), endpoint("there", ways=WAYS))
+    client = stage.client()
+    client.send(post(HELLO))
+
+    stage.answer(STREAM + chunk(b"start\nbroken 400\n"))
+
+    assert client.statuses == [400]
+    assert stage.pool.waiting == []
+
+
 def test_lines_of_json_are_a_stream_too():
     stage = staged()
     client = stage.client()

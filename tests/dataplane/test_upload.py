@@ -340,5 +340,7 @@ def test_an_endpoint_that_cannot_take_it_is_not_asked():
     client.send(upload(FORM))
 
     assert client.statuses == [400]
-    assert b"it speaks anthropic.messages, and that has no /v1/audio/transcriptions" in client.received
+    assert (
+        b"it speaks anthropic.messages, and that has no /v1/audio/transcriptions" in client.received
+    )
     assert not stage.pool.waiting

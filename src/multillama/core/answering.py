@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from multillama.core.canonical import Answer, Embed, Part, Reasoning, Usage
+from multillama.core.canonical import Answer, Embed, Fault, Part, Reasoning, Usage
 from multillama.core.carrier import seal
 from multillama.core.codec import Losses, Misfit, Reader, Reply, Writer
 from multillama.core.deltas import Broken, Count as Counted, End, Event, Open, Sign, Start
@@ -21,6 +21,26 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 """An answer that must be whole before it can be translated may be so long."""
 _TOO_LONG: Final = "sent an answer too long to be translated"
 JSON: Final = b"application/json"
+
+
+class Told(Exception):
+    """The endpoint told an error inside a stream of which the client has nothing yet: it is an error answer to it.
+
+    Args:
+        status: What the error would have been answered with.
+        body: The error in the client's words.
+        said: The error in the endpoint's.
+        retry_after_s: When to try again, where it tells.
+    """
+
+    def __init__(
+        self, status: int, body: bytes, said: bytes, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.said = said
+        self.retry_after_s = retry_after_s
 
 
 class Translator(Protocol):
@@ -42,8 +62,9 @@ class Translator(Protocol):
         """Takes bytes of the body; returns bytes for the client, maybe none.
 
         Raises:
-            GatewayError: `endpoint_malformed`, `endpoint_truncated` or `endpoint_failed`, with half a sentence as its
-                text; the caller names the endpoint.
+            GatewayError: `endpoint_malformed` or `endpoint_truncated`, with half a sentence as its text; the caller
+                names the endpoint.
+            Told: A stream that is joined tells an error.
         """
 
     def fault(self, status: int, body: bytes) -> tuple[bytes, float | None]:
@@ -182,15 +203,21 @@ class ChatTranslator:
             raise GatewayError("endpoint_malformed", _TOO_LONG)
         if data:
             joiner.take(self._reader.feed(data))
+        if is_last:
+            joiner.take(self._reader.end())
+        if joiner.broken is not None:
+            raise self._told(joiner.broken.fault)
         if not is_last:
             return b""
-        joiner.take(self._reader.end())
-        if joiner.broken is not None:
-            raise GatewayError("endpoint_failed", f"failed: {joiner.broken.fault.message}")
         if not joiner.is_whole:
             raise GatewayError("endpoint_truncated", "ended its stream before its last event")
         joiner.answer.family = self._way.target.family
         return self._write(joiner.answer)
+
+    def _told(self, fault: Fault) -> Told:
+        source, target = self._way.source, self._way.target
+        body, said = source.write_fault(fault), target.write_fault(fault)
+        return Told(fault.status, body, said, fault.retry_after_s)
 
     def _feed_whole(self, data: bytes, is_last: bool) -> bytes:
         body = self._whole.take(data, is_last=is_last)

@@ -12,6 +12,7 @@ import msgspec
 from multillama.core.answering import (
     JSON,
     ChatTranslator,
+    Told,
     Translator,
     count_translator,
     embed_translator,
@@ -223,6 +224,9 @@ class Interpreter:
         except GatewayError as error:
             self._give_up(error)
             return
+        except Told as told:
+            self._take_told(told, is_last=is_last)
+            return
         self._count(is_last=is_last)
         if self._head is not None:
             if not is_last:
@@ -259,17 +263,30 @@ class Interpreter:
             return
         said = bytes(fault)
         body, retry_after_s = self._translator.fault(head.status, said)
+        self._answer_fault(head, Told(head.status, body, said, retry_after_s))
+
+    def _take_told(self, told: Told, *, is_last: bool) -> None:
+        """Makes an error answer of an error in a stream that is joined: nobody has seen that it began as an answer."""
+        head, self._head = self._head, None
+        upstream = self._attempt.upstream
+        if not is_last and upstream is not None:
+            upstream.abort()  # nothing that follows would mean anything
+        if head is not None:
+            head.status = told.status
+            self._answer_fault(head, told)
+
+    def _answer_fault(self, head: AnswerHead, told: Told) -> None:
         lines = _lines_for(head, JSON)
-        if retry_after_s is not None and not any(_is_retry_after(line) for line in lines):
-            lines.append(b"retry-after: %d" % ceil(retry_after_s))
+        if told.retry_after_s is not None and not any(_is_retry_after(line) for line in lines):
+            lines.append(b"retry-after: %d" % ceil(told.retry_after_s))
         head.lines = lines
-        head.length = len(body)
+        head.length = len(told.body)
         head.is_event_stream = head.is_coded = False
         attempt = self._attempt
-        attempt.said = said
+        attempt.said = told.said
         attempt.on_head(head)
         if not attempt.is_over:
-            attempt.on_data([body], True)
+            attempt.on_data([told.body], True)
 
     def _give_up(self, error: GatewayError) -> None:
         name = self.endpoint
