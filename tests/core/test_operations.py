@@ -55,9 +55,9 @@ def test_each_is_served_under_all_its_prefixes(operation):
 
 
 @pytest.mark.parametrize("operation", BY_CALL, ids=lambda operation: operation.name)
-@pytest.mark.parametrize("version", ["v1", "v1beta", "v1alpha"])
+@pytest.mark.parametrize("version", ["/v1", "/v1beta", "/v1alpha", ""])
 def test_a_call_is_found_with_its_model(operation, version):
-    path = f"/{version}{operation.path}".replace("{model}", "org%2Fm:1").encode()
+    path = f"{version}{operation.path}".replace("{model}", "org%2Fm:1").encode()
 
     assert find_call(path) == (operation, "org/m:1")
     assert find_operation(path) == operation

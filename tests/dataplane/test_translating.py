@@ -9,6 +9,7 @@ import pytest
 from multillama.core.operations import BY_NAME
 from multillama.core.translate import CountWay, EmbedWay, EstimateWay, ShowWay, Way
 from multillama.dataplane.translating import MAX_DROPPED, MAX_FAULT_BYTES
+from multillama.dialects.catalog import CODECS, UNFRAMED
 from tests.core.samples import endpoint
 from tests.core.toy_dialect import told, toy, toy_count, toy_embed
 from tests.dataplane.stage import STREAM, Stage, ok, post
@@ -463,3 +464,50 @@ def test_a_client_of_gemini_gets_events_only_if_it_asks_for_them(query, dialect)
 
     assert f"x-multillama-path: {dialect}->toy.b" in headers_of(client)
     assert told(client.answers()[0][1]) == "End"
+
+
+GEMINI_CALL = b"/v1beta/models/m1:streamGenerateContent"
+
+
+@pytest.mark.parametrize("target", [GEMINI_CALL, b"/models/m1:streamGenerateContent"])
+def test_a_stream_of_gemini_that_is_an_array_is_ended_by_an_error(target):
+    stage = Stage(endpoint("here", speaks=("gemini",)))
+    client = stage.client()
+    client.send(post({"contents": []}, target=target))
+    upstream = stage.answer(STREAM.replace(b"text/event-stream", b"application/json"))
+    upstream.protocol.data_received(chunk(b'[{"candidates": []}\n,\r\n{"cand'))
+
+    upstream.protocol.connection_lost(None)
+
+    [(status, body)] = client.answers()
+    first, last = json.loads(body)
+    assert (status, first) == (200, {"candidates": []})
+    assert (last["error"]["code"], last["error"]["status"]) == (502, "UNAVAILABLE")
+    assert "The endpoint here" in last["error"]["message"]
+    assert stage.records[0].outcome == "truncated"
+
+
+def test_a_translated_stream_that_is_an_array_is_ended_by_an_error_too():
+    way = Way(CODECS["gemini"], toy("toy.b", "other"), "messages", unframed=UNFRAMED["gemini"])
+    stage = Stage(endpoint("here", ways={"stream_generate_content": way}))
+    client = stage.client()
+    client.send(post({"contents": []}, target=GEMINI_CALL))
+    upstream = stage.answer(STREAM + chunk(b"start\nopen text 0\nsay 0 ho\n"))
+
+    upstream.protocol.connection_lost(None)
+
+    *_, last = json.loads(client.answers()[0][1])
+    assert last["error"]["status"] == "UNAVAILABLE"
+
+
+def test_an_array_that_comes_whole_keeps_every_byte():
+    stage = Stage(endpoint("here", speaks=("gemini",)))
+    client = stage.client()
+    client.send(post({"contents": []}, target=GEMINI_CALL))
+    upstream = stage.answer(STREAM.replace(b"text/event-stream", b"application/json"))
+
+    for piece in (b'[{"a', b'": 1}\n', b",\r\n", b'{"b": "]"}\n]', b"\n"):
+        upstream.protocol.data_received(chunk(piece))
+    upstream.protocol.data_received(b"0\r\n\r\n")
+
+    assert client.answers() == [(200, b'[{"a": 1}\n,\r\n{"b": "]"}\n]\n')]

@@ -57,3 +57,13 @@ def test_whatever_the_bytes_there_is_an_answer(path, query):
     split_query_key(path, query)
 
     assert (rest == path) or key
+
+
+def test_a_call_without_a_version_is_googles_too():
+    found = split_query_key(b"/models/m:generateContent", b"key=K&alt=sse")
+
+    assert found == (b"alt=sse", b"K")
+
+
+def test_a_key_behind_a_model_of_openais_list_is_not_taken():
+    assert split_query_key(b"/models/m", b"key=K") == (b"key=K", None)

@@ -41,7 +41,7 @@ def alive(dialect: str, *, query: bytes, model: str, at: str) -> Alive | None:
 
     Args:
         dialect: The client's.
-        query: The request's: Gemini streams events with `alt=sse` alone, else an array, which errors could not end.
+        query: The request's: Gemini streams events with `alt=sse` alone; an array has no sign of life.
         model: The public name that the client asked for.
         at: When the request came, as in RFC 3339.
 

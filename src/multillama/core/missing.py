@@ -26,8 +26,10 @@ _SUGGESTIONS: Final = 3
 
 _ACTION_CHARS: Final = 40
 
-_GEMINI_CALL: Final = re.compile(r"/v1(?:alpha|beta)?/[^?]+:(?:predict|[a-z]+[A-Z][A-Za-z]*)")
-"""`/v1beta/models/NAME:generateContent` and its like."""
+_GEMINI_CALL: Final = re.compile(
+    r"/(?:v1(?:alpha|beta)?|models|tunedModels)/[^?]+:(?:predict|[a-z]+[A-Z][A-Za-z]*)"
+)
+"""`/v1beta/models/NAME:generateContent` and its like, with or without a version."""
 
 
 class Missing(NamedTuple):

@@ -34,7 +34,7 @@ class Kind(Enum):
 
 V1: Final = ("/v1", "")
 """Also without the prefix, where clients are commonly configured so."""
-GEMINI: Final = ("/v1beta", "/v1", "/v1alpha")
+GEMINI: Final = ("/v1beta", "/v1", "/v1alpha", "")
 OLLAMA: Final = ("/api",)
 
 
@@ -122,7 +122,7 @@ _BY_VERB: Final = {
     if operation.body is Body.PATH
 }
 _CALL: Final = re.compile(
-    rb"/v1(?:beta|alpha)?/(?:publishers/[^/]+/)?(?:models|tunedModels)/(.+):([A-Za-z]+)"
+    rb"(?:/v1(?:beta|alpha)?)?/(?:publishers/[^/]+/)?(?:models|tunedModels)/(.+):([A-Za-z]+)"
 )
 
 

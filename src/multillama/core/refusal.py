@@ -68,6 +68,11 @@ def _other_status(status: int) -> str:
     return "INTERNAL" if status >= 500 else "INVALID_ARGUMENT"
 
 
+def error_row(error: GatewayError) -> bytes:
+    """Returns the last row of a broken stream that is one JSON array, as Gemini's without `alt=sse`."""
+    return _PLAIN.encode({"error": _gemini_object(error)})
+
+
 def error_event(error: GatewayError, dialect: str) -> bytes:
     """Returns the event that ends a broken stream in the client's dialect: no `[DONE]`, no finish reason.
 

@@ -24,6 +24,7 @@ from multillama.dataplane.upstream import Answering, Upstream
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.events import WholeEvents, WholeLines
+from multillama.wire.rows import WholeRows
 
 DOUBT_S: Final = 1.0
 """Whoever has waited so long for a first byte, and leaves, makes others ask whether the endpoint lives."""
@@ -86,7 +87,7 @@ class Attempt:
     _connecting: Connecting | None = None
     _is_retry: bool = False
     _is_started: bool = False
-    _events: WholeEvents | WholeLines | None = None
+    _events: WholeEvents | WholeLines | WholeRows | None = None
     _plain: AnswerHead | None = None
     """Of a plain 200, until its first byte."""
     _is_watched: bool = False
@@ -126,6 +127,15 @@ class Attempt:
             self._connect()
         else:
             self._send(upstream)
+
+    def expect_rows(self) -> None:
+        """Takes note that the answer is to be one JSON array: half a row of it is held back."""
+        self._events = WholeRows()
+
+    @property
+    def rows(self) -> WholeRows | None:
+        """Where an answer that is one JSON array has come to."""
+        return self._events if isinstance(self._events, WholeRows) else None
 
     def _connect(self) -> None:
         self._connecting = self._pool.connect(

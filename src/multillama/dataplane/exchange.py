@@ -327,7 +327,7 @@ class Exchange:
                 is_over = relay.has_all or says_it_is_over(b"".join(relay.ending))
                 error = None if is_over else error
             elif error is not None and not self.is_told:
-                relay.break_off(error)
+                relay.break_off(error, None if attempt is None else attempt.rows)
             self._record(error, relay)
             self.body = b""
             self.caller.on_exchange_over(must_close=relay.must_close)

@@ -62,6 +62,12 @@ def launch(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) 
         attempt.fail(error)  # another endpoint may be told it whole
 
 
+def wants_rows(exchange: "Exchange") -> bool:
+    """Says whether the client wants a stream as one JSON array: Gemini's, without `alt=sse`."""
+    name, query = exchange.operation.name, exchange.request.head.query
+    return name == "stream_generate_content" and b"alt=sse" not in query
+
+
 def _launch_tidied(exchange: "Exchange", attempt: Attempt, target: Target, body: bytes) -> None:
     """Sends a request that goes as it is, but for one thing that is taken out, or whose path names the model."""
     operation, endpoint = exchange.operation, target.endpoint
@@ -75,5 +81,7 @@ def _launch_tidied(exchange: "Exchange", attempt: Attempt, target: Target, body:
     if tidy is not None and (tidied := tidy(body)) is not body:
         body = tidied
         exchange.story.on_edit("system")
+    if wants_rows(exchange):
+        attempt.expect_rows()
     head = opening_lines(exchange.request.head, operation, endpoint, model=model)
     attempt.start(head + FRAMING % len(body), body, on_over=exchange.wake)

@@ -9,13 +9,14 @@ HOT: `pass_on` runs for every segment of every answer.
 from typing import Final, Protocol
 
 from multillama.core.alive import Alive
-from multillama.core.refusal import error_event
+from multillama.core.refusal import error_event, error_row
 from multillama.core.resume import KEPT_BYTES
 from multillama.core.usage import read_usage
 from multillama.dataplane.layout import learns_names
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.answers import status_line
+from multillama.wire.rows import WholeRows
 
 EDGE_BYTES: Final = 2048
 """How much of an answer's beginning and end is kept, to read its usage."""
@@ -239,19 +240,31 @@ class Relay:
     def is_client_slow(self) -> bool:
         return self._client.is_slow
 
-    def break_off(self, error: GatewayError) -> None:
+    def break_off(self, error: GatewayError, rows: WholeRows | None = None) -> None:
         """Tells the client, which has the head and maybe more, that the answer is not whole.
 
-        Half an event is held back and never sent, so that what is told stands alone.
+        Half an event, or half a row, is held back and never sent, so that what is told stands alone.
+
+        Args:
+            error: Why.
+            rows: Of an answer that is an array, where it has come to.
         """
         client = self._client
-        if self.can_tell and self._is_chunked:
-            event = error_event(error, self._dialect)
-            head, self._head_bytes = self._head_bytes, b""
-            client.write(b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(event), event))
-        elif self.can_tell:
-            client.write(self._head_bytes + error_event(error, self._dialect))
-        else:
+        last = self._last_words(error, rows)
+        if last is None:
             self.must_close = True
             # Without framing, an orderly end would look like the end of the answer.
             client.hang_up(hard=not self._is_framed)
+            return
+        head, self._head_bytes = self._head_bytes, b""
+        if self._is_chunked:
+            last = (b"%x\r\n%b\r\n" % (len(last), last) if last else b"") + LAST_CHUNK
+        client.write(head + last)
+
+    def _last_words(self, error: GatewayError, rows: WholeRows | None) -> bytes | None:
+        """Returns the bytes that end the answer with an error; None where no bytes could."""
+        if self.can_tell:
+            return error_event(error, self._dialect)
+        if rows is None or (self._is_framed and not self._is_chunked) or self.status >= 400:
+            return None
+        return rows.last(error_row(error))

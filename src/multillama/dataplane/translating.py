@@ -34,6 +34,7 @@ from multillama.core.translate import (
     translate_embed,
     understand,
 )
+from multillama.dataplane.launch import wants_rows
 from multillama.dataplane.outgoing import hops_line, keep, target_of
 from multillama.dataplane.relay import PATH, Relay
 from multillama.errors import GatewayError
@@ -92,12 +93,9 @@ def launch_translated(
         _answer(attempt, way.source.write_answer(Count(estimate_tokens(request))), ESTIMATE)
         return
     asking = Asking(model, exchange.stream, exchange.id, exchange.request.at, snapshot.carrier_key)
-    if (
-        isinstance(way, Way)
-        and way.unframed is not None
-        and b"alt=sse" not in exchange.request.head.query
-    ):
+    if isinstance(way, Way) and way.unframed is not None and wants_rows(exchange):
         way = msgspec.structs.replace(way, source=way.unframed)
+        attempt.expect_rows()
     sent = _translate(body, way, bound, asking)
     if isinstance(sent, bytes):
         _answer(attempt, sent, HERE)

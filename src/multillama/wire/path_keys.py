@@ -9,6 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 PREFIX: Final = b"/k/"
 GOOGLES: Final = (b"/v1beta/", b"/v1alpha/")
+_SHARED: Final = (b"/v1/models/", b"/models/")
+"""Google's only where a verb follows the model's name."""
 _GOOGLES_PARAMETER: Final = b"key="
 
 
@@ -31,7 +33,7 @@ def has_path_key(raw: bytes) -> bool:
 
 def split_query_key(path: bytes, query: bytes) -> tuple[bytes, bytes | None]:
     """Returns the query without Google's `key`, and the key if it has one and the path is one of Google's."""
-    is_googles = path.startswith(GOOGLES) or (path.startswith(b"/v1/models/") and b":" in path)
+    is_googles = path.startswith(GOOGLES) or (path.startswith(_SHARED) and b":" in path)
     if _GOOGLES_PARAMETER not in query or not is_googles:
         return query, None
     parts = query.split(b"&")

@@ -74,7 +74,7 @@ def test_what_has_no_word_is_named():
 
     assert rows == [F, G]
     assert lost == (
-        "parallel_tools", "cache", "extras.x", "tool.strict", "tool.format", "tool.web_search",
+        "parallel_tools", "cache", "extras.x", "tools.strict", "tools.format", "tools.web_search",
     )  # fmt: skip
 
 

@@ -127,9 +127,9 @@ def test_a_group_holds_no_group():
                 "filters": {"allowed_domains": ["a.b"]},
                 "user_location": {"city": "x"},
             },
-            ("tool.max_uses",),
+            ("tools.max_uses",),
         ),
-        (Tool("codeExecution", hosted="codeExecution"), None, ("tool.codeExecution",)),
+        (Tool("codeExecution", hosted="codeExecution"), None, ("tools.codeExecution",)),
     ],
 )
 def test_tools_of_another_family_are_written_with_what_can_be_said(tool, row, lost):

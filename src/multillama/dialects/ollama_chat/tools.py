@@ -68,7 +68,7 @@ def write_tools(request: Request, goal: Goal, body: Object) -> None:
 def _write_tool(tool: Tool, losses: Losses, *, is_ours: bool) -> Object:
     """Returns a tool's row; none for a tool that only its own family's servers run."""
     if tool.hosted is not None and not is_ours:
-        losses.drop(f"tool.{tool.hosted}")
+        losses.drop(f"tools.{tool.hosted}")
         return {}
     if tool.cache is not None:
         losses.drop("cache")
@@ -92,10 +92,10 @@ def _function(tool: Tool, losses: Losses, *, is_ours: bool) -> Object:
     if tool.schema is not None or not is_ours:
         function["parameters"] = tool.schema or _NO_ARGUMENTS
     if tool.is_custom:
-        losses.drop("tool.format")
+        losses.drop("tools.format")
     if tool.is_strict is not None:
         if is_ours:
             function["strict"] = tool.is_strict
         elif tool.is_strict:
-            losses.drop("tool.strict")
+            losses.drop("tools.strict")
     return function

@@ -146,7 +146,7 @@ def _write_hosted(tool: Tool, kind: str, terms: Terms) -> Object | None:
     if terms.is_own:
         return {"type": kind, **tool.extras}
     if not kind.startswith(_SEARCHES):
-        terms.losses.drop(f"tool.{kind}")
+        terms.losses.drop(f"tools.{kind}")
         return None
     row: Object = {"type": "web_search"}
     for name, value in tool.extras.items():
@@ -155,7 +155,7 @@ def _write_hosted(tool: Tool, kind: str, terms: Terms) -> Object | None:
         elif name == "allowed_domains":
             row["filters"] = {name: value}
         elif name not in ("name", "type"):
-            terms.losses.drop(f"tool.{name}")
+            terms.losses.drop(f"tools.{name}")
     return row
 
 
