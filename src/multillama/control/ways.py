@@ -23,6 +23,7 @@ from multillama.core.translate import (
 )
 from multillama.dialects.anthropic_messages.billing import without_billing
 from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
+from multillama.dialects.bounds import bounds_of
 from multillama.dialects.catalog import ASKS, CODECS, COUNT_CODECS, EMBED_CODECS, UNFRAMED
 from multillama.providers.catalog import BY_NAME
 
@@ -124,9 +125,15 @@ def _best(speaks: tuple[str, ...]) -> str | None:
 
 
 def _into(target: str, row: Operation, provider: str) -> Way:
-    unframed = UNFRAMED.get(row.dialect) if row.streams else None
-    codec = _as_heard(CODECS[target], provider)
-    return Way(CODECS[row.dialect], codec, _GENERATE[target], _STREAMED.get(target, ""), unframed)
+    return Way(
+        CODECS[row.dialect],
+        _as_heard(CODECS[target], provider),
+        _GENERATE[target],
+        _STREAMED.get(target, ""),
+        UNFRAMED.get(row.dialect) if row.streams else None,
+        # who speaks the target's dialect knows what it takes
+        None if target == row.dialect else bounds_of(target, provider),
+    )
 
 
 def _as_heard(codec: Codec, provider: str) -> Codec:

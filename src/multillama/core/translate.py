@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from multillama.core.bounds import Bounds, within
 from multillama.core.canonical import (
     Embed,
     Foreign,
@@ -63,6 +64,8 @@ class Way(msgspec.Struct, frozen=True, dict=True):
     """The one to call for a stream, where that is another."""
     unframed: Codec | None = None
     """In place of `source` for a client that streams without `alt=sse`, as Gemini's may."""
+    bounds: Bounds | None = None
+    """The values that the endpoint takes; None where that is everything, or nobody says."""
 
     @cached_property
     def name(self) -> str:
@@ -196,6 +199,8 @@ def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated
     losses = Losses()
     told, lowering = _lowered(request, way, bound, asking)
     goal = Goal(bound.model, bound.provider, target.family, asking.stream, losses)
+    if way.bounds is not None:
+        told = within(told, way.bounds, goal, source.names)
     if target.must_stream is not None and target.must_stream(told, goal):
         goal.stream = True
     if source.tidy is not None:

@@ -173,7 +173,6 @@ def test_fields_are_written_as_members(fields, members):
 @pytest.mark.parametrize(
     ("fields", "losses"),
     [
-        ({"temperature": 1.5}, ("temperature",)),
         ({"temperature": 0.5, "top_p": 0.5}, ("top_p",)),
         ({"stop": ["a", "\n"]}, ("stop",)),
         ({"service_tier": "flex"}, ("service_tier",)),
@@ -190,12 +189,6 @@ def test_a_plain_prompt_is_what_the_user_says():
 
     assert body["messages"] == [{"role": "user", "content": "Once"}]
     assert losses == ("prompt",)
-
-
-def test_a_temperature_is_at_most_one():
-    body, _ = written(request(temperature=1.5), goal("claude-sonnet-4-5"))
-
-    assert body["temperature"] == 1
 
 
 @pytest.mark.parametrize(

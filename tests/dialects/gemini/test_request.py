@@ -184,8 +184,14 @@ def test_instructions_alone_are_what_the_user_says():
     assert body == {"contents": [content("user", "a")]}
 
 
-def test_nothing_is_no_contents():
-    assert of_others(said("user", "")) == ({"contents": []}, ())
+def test_who_says_nothing_says_a_word():
+    assert of_others(said("user", "")) == ({"contents": [content("user", ".")]}, ())
+
+
+def test_a_thought_of_nothing_is_no_part():
+    body, _ = of_others(said("user", "a"), Message("assistant", [Reasoning(""), Text("b")]))
+
+    assert body["contents"][1] == content("model", "b")
 
 
 def test_the_user_speaks_first():

@@ -341,9 +341,6 @@ def _write_sampling(request: Request, aim: Aim, body: dict[str, Any]) -> None:
             aim.leave_out("top_p", top_p, default=1)
             aim.leave_out("top_k", top_k)
             return
-        if temperature is not None and temperature > 1:
-            aim.drop("temperature")
-            temperature = 1.0
         if temperature is not None and not claude.takes_two_samplers:
             aim.leave_out("top_p", top_p, default=1)
             top_p = None

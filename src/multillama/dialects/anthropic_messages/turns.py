@@ -11,6 +11,7 @@ Source: platform.claude.com, "Messages", "Tool use" and "System messages in a co
 from typing import Any, Final
 
 from multillama.core.canonical import Extras, Message, Request, ToolResult
+from multillama.core.last_word import with_last_word
 from multillama.dialects.anthropic_messages.aim import Aim
 from multillama.dialects.anthropic_messages.parts import Block, write_part
 
@@ -32,7 +33,7 @@ class _Turn:
 
 def write_messages(request: Request, aim: Aim) -> tuple[list[Block], list[dict[str, Any]]]:
     """Returns the blocks of the system prompt, and the messages."""
-    messages = request.messages
+    messages = request.messages if aim.is_own else with_last_word(request.messages)
     begin = next((at for at, row in enumerate(messages) if row.role not in _SYSTEM), len(messages))
     system = [block for message in messages[:begin] for block in _system_blocks(message, aim)]
     turns: list[_Turn] = []

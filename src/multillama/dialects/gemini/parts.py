@@ -165,7 +165,7 @@ class PartWriter:
 
     def _reason(self, part: Reasoning) -> None:
         signature = None if part.signature is None else dress(part.signature)
-        if part.text or signature is None:
+        if part.text or (signature is None and self._same):  # an empty one would be refused
             row: Object = {"text": part.text, "thought": True}
             if signature is not None and not self._to_calls:
                 row["thoughtSignature"] = signature

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from multillama.core.canonical import Extras, Message, Part, Reasoning, Request, Text, ToolResult
 from multillama.core.codec import Goal, Losses, Misfit
+from multillama.core.last_word import WORD, with_last_word
 from multillama.core.shape import Members, Object, decode_object
 from multillama.dialects.gemini.calls import CallIds
 from multillama.dialects.gemini.models import LEVELS, thinks_in, wants_signatures
@@ -205,7 +206,7 @@ def _write_messages(
     )
     system: list[Object] = []
     contents: list[Object] = []
-    for message in request.messages:
+    for message in request.messages if same else with_last_word(request.messages):
         if message.name is not None:
             goal.losses.drop("messages.name")
         is_system = message.role in ("system", "developer")
@@ -222,7 +223,7 @@ def _write_messages(
             content.update(message.extras)
     if request.prompt is not None:
         goal.losses.drop("prompt")  # it becomes what a user says, inside of the model's template
-        _content(contents, _USER)["parts"].append({"text": request.prompt})
+        _content(contents, _USER)["parts"].append({"text": request.prompt or WORD})
     return _begin(system, contents)
 
 
