@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from multillama.core.operations import OPERATIONS
-from multillama.core.refusal import error_body, error_event, error_object
+from multillama.core.refusal import error_body, error_event, error_object, error_row
 from multillama.errors import FAILURES, GatewayError
 
 ALL_DIALECTS = sorted({operation.dialect for operation in OPERATIONS})
@@ -148,3 +148,11 @@ def test_whatever_the_words_the_client_reads_them_back(text, kind, endpoint, par
     event = parse_event(error_event(error, dialect))
 
     assert body["error"] == json.loads(event["data"])["error"] == error_object(error)
+
+
+def test_the_last_row_of_an_array_is_geminis_error():
+    error = GatewayError("endpoint_truncated", "It broke off.", endpoint="here")
+
+    row = json.loads(error_row(error))["error"]
+
+    assert (row["code"], row["status"], row["message"]) == (502, "UNAVAILABLE", "It broke off.")

@@ -3,6 +3,7 @@ import json
 import msgspec
 import pytest
 
+from multillama.core.bounds import Bounds, Range
 from multillama.core.canonical import Message, Reasoning, Request, Text, ToolCall, ToolResult
 from multillama.core.carrier import seal
 from multillama.core.translate import (
@@ -376,3 +377,12 @@ def test_what_clients_say_to_their_own_servers_only_is_taken_out():
     )
 
     assert (kept["max_tokens"], taken["max_tokens"]) == (7, None)
+
+
+def test_what_the_endpoint_would_refuse_is_brought_within_its_bounds_and_named():
+    way = msgspec.structs.replace(WAY, bounds=Bounds({"max_tokens": Range(16)}))
+
+    told = sent({"messages": [], "max_tokens": 1}, way)
+
+    assert (json.loads(told.body)["max_tokens"], told.dropped) == (16, ("max_tokens",))
+    assert told.request.max_tokens == 1
