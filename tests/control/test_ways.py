@@ -9,7 +9,9 @@ from multillama.core.operations import BY_NAME, OPERATIONS, Body, Kind
 from multillama.core.translate import CountWay, EmbedWay, EstimateWay, ShowWay, Way
 from multillama.dialects.anthropic_messages.claude import OWN_MACHINES
 from multillama.dialects.catalog import ASKS, CODECS, COUNT_CODECS, EMBED_CODECS
-from multillama.providers.catalog import PROVIDERS, Provider
+from multillama.providers.catalog import BY_NAME as PROVIDERS_BY_NAME, PROVIDERS, Provider
+
+EMBEDDERS = ("jina", "voyage")
 
 
 def speech(row: Provider) -> tuple[str, ...]:
@@ -20,10 +22,12 @@ def speech(row: Provider) -> tuple[str, ...]:
 def test_whatever_asks_for_an_answer_of_a_model_reaches_every_provider(row: Provider) -> None:
     ways = ways_of(row.name, speech(row))
 
+    has_models = bool(set(speech(row)) & CODECS.keys())
+    assert has_models == (row.name not in EMBEDDERS)
     for operation in OPERATIONS:
         if operation.kind is Kind.GENERATE:
             way = ways.get(operation.name)
-            assert (way is None) == (operation.dialect in speech(row))
+            assert (way is None) == (operation.dialect in speech(row) or not has_models)
             if way is not None:
                 assert isinstance(way, Way)
                 assert way.source is CODECS[operation.dialect]
@@ -171,8 +175,9 @@ def test_what_no_way_leads_to_is_known_to_be_lacking() -> None:
     }  # fmt: skip
 
 
-def test_a_server_of_embeddings_lacks_whatever_asks_a_model_for_an_answer() -> None:
-    lacks = lacking_of("openai-compatible", ("openai.embeddings",))
+@pytest.mark.parametrize("name", EMBEDDERS)
+def test_a_server_of_embeddings_lacks_whatever_asks_a_model_for_an_answer(name: str) -> None:
+    lacks = lacking_of(name, speech(PROVIDERS_BY_NAME[name]))
 
     assert lacks == {row.name for row in OPERATIONS if row.kind is Kind.GENERATE}
 
@@ -181,7 +186,7 @@ def test_a_server_of_embeddings_lacks_whatever_asks_a_model_for_an_answer() -> N
 def test_no_other_provider_is_known_to_lack_anything(row: Provider) -> None:
     lacks = lacking_of(row.name, speech(row))
 
-    assert bool(lacks) == (row.name == "anthropic")
+    assert bool(lacks) == (row.name in ("anthropic", *EMBEDDERS))
 
 
 def test_of_whom_nothing_is_known_nothing_is_lacking() -> None:

@@ -26,6 +26,8 @@ from multillama.providers.listing import (
 OPENAI_DIALECTS: Final = ("openai.chat", "openai.completions", "openai.embeddings")
 NEWER: Final = ("openai.responses", "anthropic.messages")
 """What servers of OpenAI's dialect have learnt since 2025, some of them and by their version."""
+_EMBEDDINGS: Final = ("openai.embeddings",)
+"""Of whom serve no chat: embeddings, and what has no dialect of its own, such as rerank."""
 _WITH_RESPONSES: Final = (*OPENAI_DIALECTS, "openai.responses")
 _WITH_MESSAGES: Final = (*OPENAI_DIALECTS, "anthropic.messages")
 _OLLAMA_DIALECTS: Final = (
@@ -283,11 +285,11 @@ CLOUDS: Final = (
     Provider("inception", "Inception", "https://api.inceptionlabs.ai/v1", ("INCEPTION_API_KEY",)),
     Provider("upstage", "Upstage", "https://api.upstage.ai/v1/solar", ("UPSTAGE_API_KEY",)),
     Provider(
-        "jina", "Jina", "https://api.jina.ai/v1", ("JINA_API_KEY",),
+        "jina", "Jina", "https://api.jina.ai/v1", ("JINA_API_KEY",), dialects=_EMBEDDINGS,
         models=("jina-embeddings-v3", "jina-embeddings-v4", "jina-reranker-v2-base-multilingual"),
     ),
     Provider(
-        "voyage", "Voyage", "https://api.voyageai.com/v1", ("VOYAGE_API_KEY",),
+        "voyage", "Voyage", "https://api.voyageai.com/v1", ("VOYAGE_API_KEY",), dialects=_EMBEDDINGS,
         models=(
             "voyage-3.5", "voyage-3.5-lite", "voyage-3-large", "voyage-code-3",
             "rerank-2.5", "rerank-2.5-lite",
