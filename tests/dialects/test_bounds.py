@@ -30,8 +30,8 @@ def test_a_warm_chat_reaches_claude_at_its_warmest():
 
     body, dropped = told("chat", asked, "anthropic.messages", "anthropic", "claude-sonnet-4-5")
 
-    assert (body["temperature"], body["max_tokens"]) == (1.0, 1)
-    assert set(dropped) == {"temperature", "max_completion_tokens"}
+    assert (body["temperature"], body["max_tokens"]) == (1.0, 0)
+    assert dropped == ("temperature",)
 
 
 def test_who_must_be_told_all_is_not_told_it_cooler():
@@ -61,6 +61,78 @@ def test_a_seed_of_any_size_is_one_for_gemini():
     body, dropped = told("chat", asked, "gemini", "gemini", "gemini-2.5-pro")
 
     assert (body["generationConfig"]["seed"], dropped) == (5, ())
+
+
+@pytest.mark.parametrize(
+    ("provider", "temperature"),
+    [
+        ("mistral", 1.5), ("moonshot", 1.0), ("zai", 1.0), ("bigmodel", 1.0), ("cerebras", 1.9), ("groq", 1.9),
+        ("deepseek", 1.9), ("openai", 1.9),
+    ],
+)  # fmt: skip
+def test_who_is_asked_in_the_words_of_openai_is_told_as_warm_a_chat_as_it_takes(
+    provider, temperature
+):
+    asked = {"model": "m", "messages": HELLO, "max_tokens": 5, "temperature": 1.9}
+
+    body, _ = told("messages", asked, "openai.chat", provider, "m")
+
+    assert body["temperature"] == temperature
+
+
+@pytest.mark.parametrize(
+    ("provider", "stops"),
+    [
+        ("deepseek", 16),
+        ("groq", 4),
+        ("cerebras", 4),
+        ("openai", 4),
+        ("mistral", 17),
+        ("moonshot", 17),
+    ],
+)
+def test_who_is_asked_in_the_words_of_openai_is_told_as_many_stop_texts_as_it_takes(
+    provider, stops
+):
+    asked = {
+        "model": "m",
+        "messages": HELLO,
+        "max_tokens": 5,
+        "stop_sequences": list("abcdefghijklmnopq"),
+    }
+
+    body, _ = told("messages", asked, "openai.chat", provider, "m")
+
+    assert len(body["stop"]) == stops
+
+
+@pytest.mark.parametrize(
+    ("provider", "count"), [("groq", 1), ("moonshot", 5), ("openai", 7), ("cerebras", 7)]
+)
+def test_as_many_answers_are_asked_for_as_there_may_be(provider, count):
+    asked = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 7}}
+
+    body, _ = told("generate_content", asked, "openai.chat", provider, "m")
+
+    assert body["n"] == count
+
+
+@pytest.mark.parametrize("tokens", [-1, -2])
+def test_no_limit_is_none_for_claude_either(tokens):
+    asked = {"model": "m", "messages": HELLO, "max_tokens": tokens}
+
+    body, dropped = told("chat", asked, "anthropic.messages", "anthropic", "claude-sonnet-4-5")
+
+    assert body["max_tokens"] > 1
+    assert dropped == ("max_completion_tokens",)
+
+
+def test_other_models_in_the_dialect_of_claude_are_as_warm_as_asked():
+    asked = {"model": "m", "messages": HELLO, "temperature": 1.9}
+
+    body, _ = told("chat", asked, "anthropic.messages", "deepseek", "deepseek-chat")
+
+    assert body["temperature"] == 1.9
 
 
 def test_a_chat_of_one_token_is_as_short_as_responses_may_be():
