@@ -13,6 +13,7 @@ from multillama.core.answering import (
 )
 from multillama.core.canonical import Embed, Fault, Request, Usage
 from multillama.core.carrier import unseal
+from multillama.core.codec import Misfit
 from multillama.core.deltas import Broken
 from multillama.core.lowering import Lowering
 from multillama.core.translate import Asking, Bound, CountWay, EmbedWay, Translated, Way
@@ -23,10 +24,11 @@ WAY = Way(toy(), toy("toy.b", "other"), "op")
 BOUND = Bound("their-m", "prov", True)
 
 
-def translator(*, stream, lowering=None):
+def translator(*, stream, lowering=None, target=None):
     asking = Asking("public", stream, "id", 5.0, b"secret")
+    way = WAY if target is None else msgspec.structs.replace(WAY, target=target)
     return ChatTranslator(
-        WAY, Translated(b"", Request("public"), lowering or Lowering(), (), stream), BOUND, asking
+        way, Translated(b"", Request("public"), lowering or Lowering(), (), stream), BOUND, asking
     )
 
 
@@ -227,6 +229,45 @@ def test_a_stream_whose_event_never_ends_is_not_kept(stream, monkeypatch):
         one.feed(b"x", is_last=False)
 
 
+def refusing(_):
+    raise Misfit("parts", "must be a list")
+
+
+DEAF = msgspec.structs.replace(toy("toy.b", "other"), read_answer=refusing)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("body", [b'{"error":"slow down"}', b'[{"error":{"message":"slow down"}}]'])
+def test_an_error_in_an_answers_place_is_told_with_the_status_that_it_means(stream, body):
+    target = msgspec.structs.replace(
+        DEAF,
+        read_fault=lambda status, _: Fault({200: 429}[status], "slow", retry_after_s=3.0),
+    )
+    one = translator(stream=stream, target=target)
+    one.begin(is_stream=False)
+
+    with pytest.raises(Told) as caught:
+        one.feed(body, is_last=True)
+
+    assert (caught.value.status, caught.value.retry_after_s) == (429, 3.0)
+    assert json.loads(caught.value.body) == {"fault": "slow", "status": 429}
+    assert caught.value.said == body
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"error":null}', b"[]", b'"error"', b"error"])
+def test_what_is_neither_an_answer_nor_an_error_is_malformed(body):
+    one = translator(stream=False, target=DEAF)
+    one.begin(is_stream=False)
+
+    with pytest.raises(GatewayError) as caught:
+        one.feed(body, is_last=True)
+
+    assert (caught.value.kind, caught.value.text) == (
+        "endpoint_malformed",
+        "sent an answer that cannot be translated: parts must be a list",
+    )
+
+
 def test_an_answer_too_long_to_be_translated_is_not_kept(monkeypatch):
     monkeypatch.setattr("multillama.core.answering.MAX_BYTES", 3)
     one = translator(stream=False)
@@ -282,6 +323,22 @@ def test_a_count_is_translated():
 @pytest.mark.parametrize("one", [embed_translator(EMBED, Embed("m")), count_translator(COUNT)])
 def test_errors_of_embeddings_and_counts_are_told_in_the_clients_words(one):
     assert json.loads(one.fault(500, b"no")[0]) == {"fault": "no", "status": 500}
+
+
+@pytest.mark.parametrize("one", [embed_translator(EMBED, Embed("m")), count_translator(COUNT)])
+def test_an_error_in_the_place_of_embeddings_or_of_a_count_is_an_error_answer(one):
+    with pytest.raises(Told) as caught:
+        one.feed(b'[{"error":"no"}]', is_last=True)
+
+    assert json.loads(caught.value.body)["fault"] == '[{"error":"no"}]'
+
+
+@pytest.mark.parametrize("one", [embed_translator(EMBED, Embed("m")), count_translator(COUNT)])
+def test_embeddings_and_counts_that_are_not_understood_are_the_endpoints_fault(one):
+    with pytest.raises(GatewayError) as caught:
+        one.feed(b"{", is_last=True)
+
+    assert caught.value.kind == "endpoint_malformed"
 
 
 def test_nothing_endless_is_kept(monkeypatch):

@@ -12,7 +12,6 @@ from multillama.core.translate import (
     CountWay,
     EmbedWay,
     Way,
-    hear,
     in_plain_words,
     name_results,
     translate,
@@ -151,13 +150,6 @@ def test_what_cannot_be_written_at_all_is_told_with_its_member():
         sent({"seed": 13}, SAME)
 
     assert (caught.value.kind, caught.value.param) == ("not_translatable", "seed")
-
-
-def test_an_answer_that_is_not_understood_is_the_endpoints_fault():
-    with pytest.raises(GatewayError) as caught:
-        hear(read_request, b"{")
-
-    assert caught.value.kind == "endpoint_malformed"
 
 
 def test_custom_tools_become_functions_but_for_who_knows_them():

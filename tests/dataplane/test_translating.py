@@ -233,6 +233,57 @@ def test_after_an_error_in_a_stream_that_is_joined_another_endpoint_is_asked():
     assert stage.records[0].tried == ("here: overloaded",)
 
 
+OPENROUTERS = (
+    b'{"error":{"message":"Not so","code":400,"metadata":{"provider_name":"x"}},"user_id":"u"}'
+)
+CLAUDES = b'{"type":"error","error":{"type":"invalid_request_error","message":"Not so"}}'
+GOOGLES = b'{"error":{"code":400,"message":"Not so","status":"INVALID_ARGUMENT"}}'
+OLLAMAS = b'{"error":"Not so","status_code":400}'
+RESPONSES = b'{"status":"failed","error":{"code":"invalid_prompt","message":"Not so"}}'
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("openai.chat", OPENROUTERS), ("openai.chat", OPENROUTERS[:-1] + b',"choices":[]}'),
+        ("openai.completions", OPENROUTERS), ("openai.responses", OPENROUTERS), ("openai.responses", RESPONSES),
+        ("anthropic.messages", CLAUDES), ("gemini", GOOGLES), ("gemini", b"[" + GOOGLES + b"]"),
+        ("ollama.chat", OLLAMAS), ("ollama.generate", OLLAMAS),
+    ],
+)  # fmt: skip
+def test_an_error_with_the_status_of_an_answer_is_an_error_in_the_clients_words(
+    target, body, stream
+):
+    source = "openai.chat" if target == "anthropic.messages" else "anthropic.messages"
+    way = Way(CODECS[source], CODECS[target], "chat")
+    stage = Stage(endpoint("here", ways={"chat": way}))
+    client = stage.client()
+    asked = {"role": "user", "content": "hi"}
+    client.send(post({"model": "m1", "messages": [asked], "max_tokens": 5, "stream": stream}))
+
+    stage.answer(ok(body))
+
+    [(status, said)] = client.answers()
+    error = json.loads(said)["error"]
+    assert (status, error["type"], error["message"]) == (400, "invalid_request_error", "Not so")
+    assert "content-type: application/json" in headers_of(client)
+    assert stage.records[0].status == 400
+
+
+def test_after_an_error_with_the_status_of_an_answer_another_endpoint_is_asked():
+    ways = {"chat": Way(toy("openai.chat"), CODECS["openai.chat"], "chat")}
+    stage = Stage(endpoint("here", ways=ways), endpoint("there", ways=WAYS))
+    client = stage.client()
+    client.send(post(HELLO))
+    stage.answer(ok(OPENROUTERS.replace(b"400", b"529")))
+
+    stage.answer(ANSWER)
+
+    assert client.statuses == [200]
+    assert stage.records[0].tried == ("here: overloaded",)
+
+
 def test_what_is_the_requests_own_fault_is_not_asked_elsewhere():
     stage = Stage(endpoint("here", ways=WAYS), endpoint("there", ways=WAYS))
     client = stage.client()

@@ -4,7 +4,7 @@ HOT: `feed` runs for every segment of every translated answer.
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -14,17 +14,21 @@ from multillama.core.codec import Losses, Misfit, Reader, Reply, Writer
 from multillama.core.deltas import Broken, Count as Counted, End, Event, Open, Sign, Start
 from multillama.core.join import Joiner, add_usage, events_of
 from multillama.core.lowering import Lifter, lift_part
-from multillama.core.translate import Asking, Bound, CountWay, EmbedWay, Translated, Way, hear
+from multillama.core.shape import decode
+from multillama.core.translate import Asking, Bound, CountWay, EmbedWay, Translated, Way
 from multillama.errors import GatewayError
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """An answer that must be whole before it can be translated may be so long."""
 _TOO_LONG: Final = "sent an answer too long to be translated"
 JSON: Final = b"application/json"
+_STATUS: Final = 200
+"""What an error came with that stood in an answer's place; it means nothing then."""
+Read = TypeVar("Read")
 
 
 class Told(Exception):
-    """The endpoint told an error inside a stream of which the client has nothing yet: it is an error answer to it.
+    """The endpoint told an error in an answer of which the client has nothing yet: it is an error answer to it.
 
     Args:
         status: What the error would have been answered with.
@@ -64,7 +68,7 @@ class Translator(Protocol):
         Raises:
             GatewayError: `endpoint_malformed` or `endpoint_truncated`, with half a sentence as its text; the caller
                 names the endpoint.
-            Told: A stream that is joined tells an error.
+            Told: What should have been an answer is an error, or a stream that is joined tells one.
         """
 
     def fault(self, status: int, body: bytes) -> tuple[bytes, float | None]:
@@ -92,6 +96,41 @@ class _Whole:
 def _fault(way: Way | EmbedWay | CountWay, status: int, body: bytes) -> tuple[bytes, float | None]:
     fault = way.target.read_fault(status, body)
     return way.source.write_fault(fault), fault.retry_after_s
+
+
+def _told(way: Way | EmbedWay | CountWay, fault: Fault, said: bytes) -> Told:
+    return Told(fault.status, way.source.write_fault(fault), said, fault.retry_after_s)
+
+
+def _hear(way: Way | EmbedWay | CountWay, read: Callable[[bytes], Read], body: bytes) -> Read:
+    """Reads an answer that is whole.
+
+    Raises:
+        GatewayError: `endpoint_malformed`, with half a sentence as its text.
+        Told: It is an error, which some send with the status of an answer (OpenRouter).
+    """
+    try:
+        return read(body)
+    except Misfit as misfit:
+        if _is_error(body):
+            raise _told(way, way.target.read_fault(_STATUS, body), body) from misfit
+        raise _malformed(misfit) from misfit
+
+
+def _is_error(body: bytes) -> bool:
+    """Says whether a body that is no answer tells what is wrong: all dialects have a member for it."""
+    try:
+        value = decode(body)
+    except Misfit:
+        return False
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]  # Gemini wraps its errors so
+    return isinstance(value, dict) and bool(value.get("error"))
+
+
+def _malformed(misfit: Misfit) -> GatewayError:
+    text = f"sent an answer that cannot be translated: {misfit}"
+    return GatewayError("endpoint_malformed", text)
 
 
 class ChatTranslator:
@@ -133,8 +172,7 @@ class ChatTranslator:
         try:
             return self._feed(self, data, is_last)
         except Misfit as misfit:
-            text = f"sent an answer that cannot be translated: {misfit}"
-            raise GatewayError("endpoint_malformed", text) from misfit
+            raise _malformed(misfit) from misfit
 
     def fault(self, status: int, body: bytes) -> tuple[bytes, float | None]:
         return _fault(self._way, status, body)
@@ -206,7 +244,8 @@ class ChatTranslator:
         if is_last:
             joiner.take(self._reader.end())
         if joiner.broken is not None:
-            raise self._told(joiner.broken.fault)
+            fault = joiner.broken.fault
+            raise _told(self._way, fault, self._way.target.write_fault(fault))
         if not is_last:
             return b""
         if not joiner.is_whole:
@@ -214,14 +253,11 @@ class ChatTranslator:
         joiner.answer.family = self._way.target.family
         return self._write(joiner.answer)
 
-    def _told(self, fault: Fault) -> Told:
-        source, target = self._way.source, self._way.target
-        body, said = source.write_fault(fault), target.write_fault(fault)
-        return Told(fault.status, body, said, fault.retry_after_s)
-
     def _feed_whole(self, data: bytes, is_last: bool) -> bytes:
         body = self._whole.take(data, is_last=is_last)
-        return b"" if body is None else self._write(self._way.target.read_answer(body))
+        if body is None:
+            return b""
+        return self._write(_hear(self._way, self._way.target.read_answer, body))
 
     def _write(self, answer: Answer) -> bytes:
         self.usage = answer.usage
@@ -266,7 +302,7 @@ def embed_translator(way: EmbedWay, embed: Embed) -> WholeTranslator:
     """Returns what translates the answer to a request for embeddings."""
 
     def translate(body: bytes) -> tuple[bytes, Usage | None]:
-        vectors = hear(way.target.read_answer, body)
+        vectors = _hear(way, way.target.read_answer, body)
         tokens = vectors.input_tokens
         vectors.model = embed.model
         usage = None if tokens is None else Usage(input_tokens=tokens, output_tokens=0)
@@ -279,6 +315,7 @@ def count_translator(way: CountWay) -> WholeTranslator:
     """Returns what translates a count."""
 
     def translate(body: bytes) -> tuple[bytes, Usage | None]:
-        return way.source.write_answer(hear(way.target.read_answer, body)), None
+        count = _hear(way, way.target.read_answer, body)
+        return way.source.write_answer(count), None
 
     return WholeTranslator(way, translate)

@@ -115,7 +115,10 @@ class Codec(msgspec.Struct, frozen=True):
     reader: Callable[[], Reader]
     writer: Callable[[Reply], Writer]
     read_fault: Callable[[int, bytes], Fault]
-    """From the status and the body of an error answer, whatever that is; never raises."""
+    """From the status and the body of an error answer, whatever that is; never raises.
+
+    A status below 400 is that of an answer with an error in its place: what the error itself tells counts then.
+    """
     write_fault: Callable[[Fault], bytes]
     """The body of an error answer."""
     write_fault_event: Callable[[Fault], bytes]

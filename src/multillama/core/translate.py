@@ -172,19 +172,6 @@ def understand(read: Callable[[bytes], Read], body: bytes) -> Read:
         raise GatewayError("bad_request", f"{misfit}.", param=misfit.path or None) from misfit
 
 
-def hear(read: Callable[[bytes], Read], body: bytes) -> Read:
-    """Reads an endpoint's answer.
-
-    Raises:
-        GatewayError: `endpoint_malformed`, with half a sentence as its text; the caller names the endpoint.
-    """
-    try:
-        return read(body)
-    except Misfit as misfit:
-        text = f"sent an answer that cannot be translated: {misfit}"
-        raise GatewayError("endpoint_malformed", text) from misfit
-
-
 def translate(body: bytes, way: Way, bound: Bound, asking: Asking) -> Translated:
     """Puts a request into the target's words.
 

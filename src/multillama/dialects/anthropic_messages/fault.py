@@ -42,13 +42,16 @@ _QUOTA: Final = "insufficient_quota"
 
 
 def read_fault(status: int, body: bytes) -> Fault:
-    """Returns what an error answer tells; also of a server or a proxy that has a form of its own."""
+    """Returns what an error answer tells; also of a server or a proxy that has a form of its own.
+
+    The error's own status counts where it came with a 200.
+    """
     try:
         value = decode(body)
     except Misfit:
         text = body.decode("utf-8", "replace").strip()
         return Fault(status, text[:_LONGEST] or f"status {status}", family=FAMILY)
-    return fault_of(status, value)
+    return fault_of(status if status >= 400 else None, value)
 
 
 def fault_of(status: int | None, value: Any) -> Fault:

@@ -19,13 +19,13 @@ _WORDLESS: Final = "no word of what is wrong"
 
 
 def read_fault(status: int, body: bytes) -> Fault:
-    """Returns what an error answer says, whatever its body is."""
+    """Returns what an error answer says, whatever its body is; its own status counts where it came with a 200."""
     try:
         value = decode(body)
     except Misfit:
         text = body[: 4 * _LONGEST].decode("utf-8", "replace").strip()[:_LONGEST]
         return Fault(status, text or _WORDLESS, family=NAME)
-    return fault_in(value, status)
+    return fault_in(value, status if status >= 400 else None)
 
 
 def fault_in(value: Any, status: int | None = None) -> Fault:

@@ -54,7 +54,7 @@ def read_answer(body: bytes) -> Answer:
     """
     value = decode_object(body)
     rows = value.get("choices")
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or (not rows and value.get("error")):
         raise _no_answer(value)
     answer = Answer(
         _text(value.get("id")),

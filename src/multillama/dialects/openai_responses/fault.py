@@ -46,12 +46,12 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 
 
 def read_fault(status: int, body: bytes) -> Fault:
-    """Reads the body of an error answer, whatever it is."""
+    """Reads the body of an error answer, whatever it is; its own status counts where it came with a 200."""
     try:
         value = decode(body)
     except Misfit:
         return Fault(status, _words(body, status), family=FAMILY)
-    return fault_of(status, value)
+    return fault_of(status if status >= 400 else 0, value)
 
 
 def _words(body: bytes, status: int) -> str:
