@@ -2,6 +2,8 @@
 
 from multillama.core.snapshot import Timeouts
 from multillama.dataplane.attempt import Attempt
+from multillama.dataplane.fast_lane import Ahead
+from multillama.dataplane.outbox import Outbox
 from multillama.dataplane.relay import Relay
 from multillama.wire.chunked import ChunkedReader
 from tests.core.samples import endpoint
@@ -10,6 +12,14 @@ from tests.dataplane.parts import FakeLoop, FakePool
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\n\r\n"
 SSE = b"Content-Type: text/event-stream\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+class Direct:
+    """What a lane writes to."""
+
+    def __init__(self, client):
+        self.write = client.write
+        self.is_closing = lambda: client.hung_up is not None
 
 
 class Client:
@@ -35,6 +45,10 @@ class Client:
         assert data
         assert self.hung_up is None
         self.written.append(data)
+
+    @property
+    def ahead(self):
+        return Ahead(Direct(self), Outbox(lambda callback: None))
 
     def hang_up(self, *, hard):
         self.hung_up = "hard" if hard else "soft"

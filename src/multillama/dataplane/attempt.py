@@ -248,9 +248,12 @@ class Attempt:
         if self._plain is not None:
             self._take_plain(self._plain, data, is_last)
         elif not self._is_watched:
-            self._relay.pass_on(data, is_last)
+            relay = self._relay
+            relay.pass_on(data, is_last)
             if is_last:
                 self._end()
+            elif events is not None and self.upstream is not None and self.answering is None:
+                self.upstream.hasten(relay, events)
         elif self.held_head is not None:
             self._weigh(self.held_head, data, is_last=is_last)
         else:
@@ -356,9 +359,7 @@ class Attempt:
             self.upstream = None
             self._connect()
             return
-        if (
-            self.held_head is not None and self.status >= 400
-        ):  # it had said enough before it broke off
+        if self.held_head is not None and self.status >= 400:  # it had said enough
             self.cause = cause_of_status(self.status, self.held)
         self.held_head = None
         self.fail(error)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from multillama.core.operations import BY_PATH, find_call
 from multillama.dataplane.exchange import Exchange
+from multillama.dataplane.fast_lane import Ahead
 from multillama.dataplane.presence import CONTINUE, Presence
 from multillama.dataplane.request import Request
 from multillama.dataplane.timers import NEVER
@@ -35,7 +36,6 @@ LINGER_S: Final = 1.0
 RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER for zero seconds: closing sends a reset."""
 
-
 # What the bytes that come in are. Plain numbers: an enum's members cost a look-up each, eight times a request.
 HEAD: Final = 0
 BODY: Final = 1
@@ -49,9 +49,9 @@ class Downstream(asyncio.Protocol):
     """A client's connection."""
 
     __slots__ = (
-        "_exchange", "_is_half_closed", "_is_pumping", "_is_write_paused",
-        "_listener", "_memo", "_mode", "_must_close", "_partial", "_presence", "_queued", "_request",
-        "_timers", "deadline", "has_http_11", "is_head", "is_read_paused", "watched", "transport", "write",
+        "_exchange", "_is_half_closed", "_is_pumping", "_is_write_paused", "_listener", "_memo", "_mode", "_must_close",
+        "_partial", "_presence", "_queued", "_request", "_timers", "deadline", "has_http_11", "is_head",
+        "is_read_paused", "watched", "transport", "write",
     )  # fmt: skip
 
     write: Callable[[bytes], None]
@@ -77,8 +77,7 @@ class Downstream(asyncio.Protocol):
         self._request: Request | None = None
         self._exchange: Exchange | None = None
         self._must_close = False
-        self.has_http_11 = True
-        self.is_head = False
+        self.has_http_11, self.is_head = True, False
 
     # --- what the loop does ------------------------------------------------------------------
 
@@ -295,6 +294,10 @@ class Downstream(asyncio.Protocol):
         if self.is_read_paused:
             self._resume_reading()
         return taken
+
+    @property
+    def ahead(self) -> Ahead:
+        return Ahead(self.transport, self._listener.outbox)
 
     def may_keep_alive(self) -> bool:
         request = self._request

@@ -22,14 +22,14 @@ class Outbox:
     nothing to gather, and the answer would be 50 µs late for nothing.
     """
 
-    __slots__ = ("_call_soon", "_gathers_all", "_is_open", "_waiting")
+    __slots__ = ("_call_soon", "_gathers_all", "_is_open", "waiting")
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], Any]) -> None:
         self._call_soon = call_soon
         self._is_open = False
         """True from the first write of a turn to its end."""
         self._gathers_all = False
-        self._waiting: list[tuple[asyncio.Transport, bytes | tuple[bytes, bytes]]] = []
+        self.waiting: list[tuple[asyncio.Transport, bytes | tuple[bytes, bytes]]] = []
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
         """Writes at the latest at the end of this turn, in the order of the calls."""
@@ -45,7 +45,7 @@ class Outbox:
                 if not transport.is_closing():
                     transport.write(data)
                 return
-        waiting = self._waiting
+        waiting = self.waiting
         waiting.append((transport, data))
         if len(waiting) == MAX_WAITING:
             self.flush()
@@ -62,7 +62,7 @@ class Outbox:
                 if not transport.is_closing():
                     transport.writelines(pieces)
                 return
-        waiting = self._waiting
+        waiting = self.waiting
         waiting.append((transport, pieces))
         if len(waiting) == MAX_WAITING:
             self.flush()
@@ -70,12 +70,12 @@ class Outbox:
     def _end_turn(self) -> None:
         self._is_open = False
         # One alone in a gathering turn, or none beside the one made at once: there was nothing to gather.
-        self._gathers_all = len(self._waiting) > self._gathers_all
+        self._gathers_all = len(self.waiting) > self._gathers_all
         self.flush()
 
     def flush(self) -> None:
         """Writes now; for whoever is about to close or hand over a transport."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for transport, data in waiting:
             if transport.is_closing():
                 continue

@@ -6,20 +6,18 @@ commits the exchange; after it a failure can only be told inside the stream, or 
 HOT: `pass_on` runs for every segment of every answer.
 """
 
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from multillama.core.alive import Alive
 from multillama.core.refusal import error_event, error_row
 from multillama.core.resume import KEPT_BYTES
 from multillama.core.usage import read_usage
+from multillama.dataplane.fast_lane import EDGE_BYTES, Ahead
 from multillama.dataplane.layout import learns_names
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.answers import status_line
 from multillama.wire.rows import WholeRows
-
-EDGE_BYTES: Final = 2048
-"""How much of an answer's beginning and end is kept, to read its usage."""
 
 END: Final = b"\r\n"
 """In place of a last header line: joined to the others it ends the head."""
@@ -57,6 +55,10 @@ class Client(Protocol):
         """Comes once, before the first byte of the answer."""
 
     def write(self, data: bytes) -> None: ...
+    @property
+    def ahead(self) -> Ahead:
+        """How it is written to at once."""
+
     def hang_up(self, *, hard: bool) -> None:
         """Ends the connection; `hard` so that the client cannot take it for the end of the answer."""
 
@@ -86,10 +88,12 @@ class Relay:
     """True once a translation has given the stream's last event: clients may leave at it."""
     can_tell: bool = False
     """True for a stream that an event of ours can end: its length is not told and it is not compressed."""
+    runs: ClassVar[bool] = True
+    """False where each piece of the answer must be seen."""
     _head_bytes: bytes = b""
     _is_chunked: bool = False
     _is_framed: bool = False
-    _max_pieces: int = MAX_PIECES
+    max_pieces: int = MAX_PIECES
     """`OPENING`, while a stream's first bytes are kept, too."""
 
     def __init__(self, client: Client, dialect: str, exchange_id: str) -> None:
@@ -165,7 +169,7 @@ class Relay:
 
     def _begin_stream(self, head: AnswerHead) -> None:
         self.is_event_stream = True
-        self._max_pieces = OPENING
+        self.max_pieces = OPENING
         self.can_tell = head.has_open_events
         if not self.can_tell:
             self.kept = None
@@ -179,8 +183,8 @@ class Relay:
             self.answer_bytes += size
             ending = self.ending
             ending.append(data)
-            if len(ending) > self._max_pieces or size > EDGE_BYTES:
-                self._trim()
+            if len(ending) > self.max_pieces or size > EDGE_BYTES:
+                self.trim()
             if self._is_chunked:
                 data = b"%x\r\n" % size + data + b"\r\n"
                 if is_last:
@@ -194,13 +198,24 @@ class Relay:
             data, self._head_bytes = self._head_bytes + last, b""
             self._client.write(data)
 
-    def _trim(self) -> None:
+    @property
+    def may_run(self) -> bool:
+        """True where an endpoint's chunks of events may go on as they are: nothing waits, or must be seen."""
+        is_plain = self.runs and self.is_event_stream and self._is_chunked
+        return is_plain and self.kept is None and not self._head_bytes
+
+    @property
+    def ahead(self) -> Ahead:
+        """How the client is written to at once."""
+        return self._client.ahead
+
+    def trim(self) -> None:
         """Keeps the edges of the answer: its usage stands there."""
         ending = self.ending
-        if self._max_pieces == OPENING:
+        if self.max_pieces == OPENING:
             self.opening += ending[-1][: EDGE_BYTES - len(self.opening)]
             if len(self.opening) >= EDGE_BYTES:
-                self._max_pieces = MAX_PIECES
+                self.max_pieces = MAX_PIECES
             if len(ending) <= MAX_PIECES and len(ending[-1]) <= EDGE_BYTES:
                 return
         if not self.opening:

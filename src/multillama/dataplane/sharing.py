@@ -186,6 +186,8 @@ class Call:
 class _Answer(Relay):
     """The answer of a call: it is kept, and given to each client when it is whole."""
 
+    runs = False
+
     def __init__(self, call: Call) -> None:
         self._call = call
         self._head = AnswerHead(0)

@@ -126,6 +126,8 @@ class _StoredAttempts(Attempts):
 class _KeepingRelay(Relay):
     """Passes an answer on, and keeps a copy of the response in it."""
 
+    runs = False
+
     def __init__(
         self, exchange: Exchange, keepers: frozenset[str], keep: Callable[[bytes], None]
     ) -> None:

@@ -8,10 +8,12 @@ HOT: `data_received` runs once for every segment of every answer.
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
+from multillama.dataplane.fast_lane import Counting, FastLane, Holding
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.answers import AnswerReader
+from multillama.wire.chunks import ends_with_chunk
 
 if TYPE_CHECKING:
     from multillama.dataplane.pool import Origin
@@ -43,8 +45,9 @@ class Upstream(asyncio.Protocol):
     """A connection of an origin's pool."""
 
     __slots__ = (
-        "_endpoint", "_has_said_goodbye", "_is_announced", "_is_sent", "_origin", "_reader", "_sent_at", "_timers",
-        "_unsent_bytes", "answering", "deadline", "is_closed", "is_paused", "is_reused", "transport", "watched",
+        "_endpoint", "_has_said_goodbye", "_is_announced", "_is_sent", "_lane", "_origin", "_reader", "_sent_at",
+        "_timers", "_unsent_bytes", "answering", "deadline", "is_closed", "is_paused", "is_reused", "transport",
+        "watched",
     )  # fmt: skip
 
     def __init__(self, origin: "Origin") -> None:
@@ -62,6 +65,8 @@ class Upstream(asyncio.Protocol):
         self._has_said_goodbye = False
         # per answer
         self.answering: Answering | None = None
+        self._lane: FastLane | None = None
+        """What takes the bytes first, once nothing need be decided about the stream any more."""
         self._endpoint = ""
         self._is_announced = False
         self._is_sent = False
@@ -108,6 +113,21 @@ class Upstream(asyncio.Protocol):
         if self.answering is not None and not self.is_closed:
             self.transport.resume_reading()
             self._timers.arm(self, self._origin.timeouts.idle_s)
+
+    def hasten(self, relay: Counting, events: Holding) -> None:
+        """Lets chunks of whole events go straight to a client; while half an event is held back, not the next."""
+        if self._lane is None and relay.may_run and not self.is_closed:
+            timeouts = self._origin.timeouts
+            self._lane = FastLane(self, relay, self._timers.now, timeouts.idle_s, events.ends)
+            self.transport.set_protocol(self._lane)
+        if self._lane is not None:
+            self._lane.is_clear = not events.half
+
+    def _leave_lane(self) -> None:
+        if self._lane is not None:
+            self._lane = None
+            if not self.is_closed:
+                self.transport.set_protocol(self)
 
     @property
     def waits_since(self) -> float | None:
@@ -165,20 +185,26 @@ class Upstream(asyncio.Protocol):
         if not self._is_announced:
             if reader.head is None:
                 return
-            self._is_announced = True
-            self._origin.answers += 1
-            answering.on_head(reader.head)
-            if self.deadline != NEVER and not reader.is_complete:
-                self._timers.arm(self, self._origin.timeouts.idle_s)
+            self._announce(answering, reader.head)
         if reader.is_complete:
             self._finish(answering)
             return
+        last = reader.parts[-1] if reader.parts else b""
         answering.on_data(reader.parts, False)
+        if self._lane is not None and not ends_with_chunk(data, last):
+            self._lane.is_clear = False
         # Not while paused by the client: then its deadline runs, not the endpoint's.
         if self.deadline != NEVER:
             self.deadline = (
                 self._timers.now() + self._origin.timeouts.idle_s
             )  # later: no need to arm
+
+    def _announce(self, answering: Answering, head: AnswerHead) -> None:
+        self._is_announced = True
+        self._origin.answers += 1
+        answering.on_head(head)
+        if self.deadline != NEVER and not self._reader.is_complete:
+            self._timers.arm(self, self._origin.timeouts.idle_s)
 
     def eof_received(self) -> bool:
         self._has_said_goodbye = True
@@ -236,6 +262,7 @@ class Upstream(asyncio.Protocol):
     def _finish(self, answering: Answering) -> None:
         """The answer is complete: back to the pool first, so that the next exchange finds it."""
         self.answering = None
+        self._leave_lane()
         reader = self._reader
         parts = reader.parts
         # An answer that came before the request was sent whole leaves the connection in an unknown state.
@@ -275,6 +302,7 @@ class Upstream(asyncio.Protocol):
 
     def _close(self) -> None:
         self.is_closed = True
+        self._leave_lane()
         self._timers.forget(self)
         self.transport.abort()
 
