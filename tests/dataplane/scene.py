@@ -2,9 +2,8 @@
 
 from multillama.core.snapshot import Timeouts
 from multillama.dataplane.attempt import Attempt
-from multillama.dataplane.fast_lane import Ahead
 from multillama.dataplane.outbox import Outbox
-from multillama.dataplane.relay import Relay
+from multillama.dataplane.relay import Ahead, Relay
 from multillama.wire.chunked import ChunkedReader
 from tests.core.samples import endpoint
 from tests.dataplane.parts import FakeLoop, FakePool

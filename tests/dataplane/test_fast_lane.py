@@ -4,8 +4,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from multillama.dataplane.fast_lane import EDGE_BYTES, Ahead, FastLane
+from multillama.dataplane.fast_lane import FastLane
 from multillama.dataplane.outbox import Outbox
+from multillama.dataplane.relay import EDGE_BYTES, Ahead
 from multillama.dataplane.timers import NEVER
 from multillama.dataplane.upstream import Upstream
 from multillama.wire.events import BLANK_LINES

@@ -9,7 +9,7 @@ def framed(data):
 
 
 @pytest.mark.parametrize("size", [1, 9, 15, 16, 17, 255, 256, 257, 4095, 4096, 70_000])
-def test_a_chunk_of_is_the_one_that_framing_the_data_writes(size):
+def test_a_chunk_looks_as_framing_the_data_writes_it(size):
     chunk = framed(b"x" * size)
 
     line, data, data_bytes = chunk_of(len(chunk))
@@ -18,7 +18,7 @@ def test_a_chunk_of_is_the_one_that_framing_the_data_writes(size):
     assert chunk[data] == b"x" * size
 
 
-def test_each_length_has_one_chunk_of_or_none():
+def test_each_length_is_that_of_one_chunk_or_of_none():
     told = {len(framed(b"x" * size)): b"%x\r\n" % size for size in range(1, 5000)}
 
     lines = {length: chunk_of(length).line for length in range(5000)}

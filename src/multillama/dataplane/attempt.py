@@ -359,7 +359,8 @@ class Attempt:
             self.upstream = None
             self._connect()
             return
-        if self.held_head is not None and self.status >= 400:  # it had said enough
+        # It had said enough before it broke off.
+        if self.held_head is not None and self.status >= 400:
             self.cause = cause_of_status(self.status, self.held)
         self.held_head = None
         self.fail(error)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from multillama.core.operations import BY_PATH, find_call
 from multillama.dataplane.exchange import Exchange
-from multillama.dataplane.fast_lane import Ahead
 from multillama.dataplane.presence import CONTINUE, Presence
+from multillama.dataplane.relay import Ahead
 from multillama.dataplane.request import Request
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError

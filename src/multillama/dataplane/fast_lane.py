@@ -4,27 +4,16 @@ Once an answer is known to be good there is nothing to decide about its events, 
 the bytes that came. So a lane takes the place of the connection's protocol: it compares, counts and writes. What looks
 otherwise goes the long way, through the parser.
 
-HOT: `data_received` runs for every event of every plain stream; so it calls nothing of ours.
+HOT: `data_received` runs for every event of every plain stream; so of ours it calls a memo, and `trim` now and then.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Protocol
 
-from multillama.dataplane.outbox import Outbox
+from multillama.dataplane.relay import EDGE_BYTES, Relay
 from multillama.dataplane.timers import NEVER
 from multillama.wire.chunks import chunk_of
-
-EDGE_BYTES: Final = 2048
-"""How much of an answer's beginning and end is kept, to read its usage."""
-
-
-class Ahead(NamedTuple):
-    """How a client is written to at once."""
-
-    transport: asyncio.Transport
-    outbox: Outbox
-    """What waits there is to be written before."""
 
 
 class Running(Protocol):
@@ -37,30 +26,6 @@ class Running(Protocol):
     def connection_lost(self, error: Exception | None) -> None: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
-
-
-class Counting(Protocol):
-    """The client's side of the answer, as a lane needs it."""
-
-    answer_bytes: int
-    ending: list[bytes]
-    max_pieces: int
-
-    @property
-    def may_run(self) -> bool: ...
-    @property
-    def ahead(self) -> Ahead: ...
-    def trim(self) -> None: ...
-
-
-class Holding(Protocol):
-    """What holds back half an event, as a lane needs it."""
-
-    half: bytes
-
-    @property
-    def ends(self) -> tuple[bytes, ...]:
-        """What whole events end with."""
 
 
 class FastLane(asyncio.Protocol):
@@ -81,7 +46,7 @@ class FastLane(asyncio.Protocol):
     def __init__(
         self,
         upstream: Running,
-        relay: Counting,
+        relay: Relay,
         now: Callable[[], float],
         idle_s: float,
         ends: tuple[bytes, ...],

@@ -6,18 +6,22 @@ commits the exchange; after it a failure can only be told inside the stream, or 
 HOT: `pass_on` runs for every segment of every answer.
 """
 
-from typing import ClassVar, Final, Protocol
+import asyncio
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 from multillama.core.alive import Alive
 from multillama.core.refusal import error_event, error_row
 from multillama.core.resume import KEPT_BYTES
 from multillama.core.usage import read_usage
-from multillama.dataplane.fast_lane import EDGE_BYTES, Ahead
 from multillama.dataplane.layout import learns_names
+from multillama.dataplane.outbox import Outbox
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.answers import status_line
 from multillama.wire.rows import WholeRows
+
+EDGE_BYTES: Final = 2048
+"""How much of an answer's beginning and end is kept, to read its usage."""
 
 END: Final = b"\r\n"
 """In place of a last header line: joined to the others it ends the head."""
@@ -36,6 +40,14 @@ MAX_PIECES: Final = 16
 """In which an answer's end is kept."""
 OPENING: Final = 0
 """No piece is passed over while a stream's first bytes are kept."""
+
+
+class Ahead(NamedTuple):
+    """How a client is written to at once."""
+
+    transport: asyncio.Transport
+    outbox: Outbox
+    """What waits there is to be written before."""
 
 
 class Client(Protocol):

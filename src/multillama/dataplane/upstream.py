@@ -8,12 +8,15 @@ HOT: `data_received` runs once for every segment of every answer.
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-from multillama.dataplane.fast_lane import Counting, FastLane, Holding
+from multillama.dataplane.fast_lane import FastLane
+from multillama.dataplane.relay import Relay
 from multillama.dataplane.timers import NEVER
 from multillama.errors import GatewayError
 from multillama.wire.answer_memo import AnswerHead
 from multillama.wire.answers import AnswerReader
 from multillama.wire.chunks import ends_with_chunk
+from multillama.wire.events import WholeEvents, WholeLines
+from multillama.wire.rows import WholeRows
 
 if TYPE_CHECKING:
     from multillama.dataplane.pool import Origin
@@ -114,7 +117,7 @@ class Upstream(asyncio.Protocol):
             self.transport.resume_reading()
             self._timers.arm(self, self._origin.timeouts.idle_s)
 
-    def hasten(self, relay: Counting, events: Holding) -> None:
+    def hasten(self, relay: Relay, events: WholeEvents | WholeLines | WholeRows) -> None:
         """Lets chunks of whole events go straight to a client; while half an event is held back, not the next."""
         if self._lane is None and relay.may_run and not self.is_closed:
             timeouts = self._origin.timeouts
