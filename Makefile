@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell scripts/find-python)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --exclude-newer '7 days' \
-        --no-header --no-annotate --no-emit-index-url
+        --no-header --no-annotate --no-emit-index-url --no-strip-extras
 
 .PHONY: setup test apps check fix docs bench demo help lock programs
 

@@ -8,6 +8,9 @@ import sys
 import tomllib
 
 import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = pathlib.Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
@@ -21,14 +24,14 @@ def locked(name: str) -> dict[str, str]:
     """Package to version, for the packages that a lock file installs on Linux with this Python."""
     # uv writes one entry a line, and its hashes on lines of their own that begin with a blank
     rows = re.findall(
-        r"^([\w.-]+)==(\S+)(?: ; (.*?))? \\$", (REQUIREMENTS / name).read_text(), re.M
+        r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)(?: ; (.*?))? \\$",
+        (REQUIREMENTS / name).read_text(),
+        re.M,
     )
     return {package: version for package, version, marker in rows if applies(marker)}
 
 
 def applies(marker: str) -> bool:
-    from packaging.markers import Marker
-
     return not marker or Marker(marker).evaluate()
 
 
@@ -49,13 +52,36 @@ def test_every_locked_package_has_its_hashes(lock):
 
 @pytest.mark.parametrize("lock", [*LOCKS, *APPS])
 def test_a_lock_says_nothing_but_names_versions_and_hashes(lock):
-    line = re.compile(r"[\w.-]+==[\w.+!-]+( ; [^:/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
+    line = re.compile(
+        r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+( ; [^:/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
+    )
 
     other = [
         text for text in (REQUIREMENTS / lock).read_text().splitlines() if not line.fullmatch(text)
     ]
 
     assert other == []
+
+
+def test_a_pin_names_the_extras_that_others_ask_for():
+    """Else pip before 23.3 asks for the newest with those extras, which no line pins, and stops."""
+    text = (REQUIREMENTS / "dev.txt").read_text()
+    asked = {
+        (canonicalize_name(need.name), extra)
+        for package in locked("dev.txt")
+        for need in map(Requirement, importlib.metadata.requires(package) or [])
+        for extra in need.extras
+        if need.marker is None or need.marker.evaluate({"extra": ""})
+    }
+
+    lost = {
+        (name, extra)
+        for name, extra in asked
+        if not re.search(rf"^{re.escape(name)}\[([\w-]+,)*{re.escape(extra)}[\],]", text, re.M)
+    }
+
+    assert ("google-auth", "requests") in asked
+    assert lost == set()
 
 
 def test_an_installation_has_few_packages():
