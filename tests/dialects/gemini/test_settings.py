@@ -25,6 +25,20 @@ def test_settings_are_read():
     }
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"top_logprobs": 3}, {"logprobs": 3, "responseLogprobs": True}),
+        ({"top_logprobs": 3, "logprobs": False}, {"logprobs": 3, "responseLogprobs": False}),
+        ({"top_logprobs": 0}, {"logprobs": 0}),
+    ],
+)
+def test_the_likeliest_tokens_are_asked_for_together_with_how_likely_they_are(asked, told):
+    body, _ = write(Request("m", [Message("user", [Text("Hi")])], **asked))
+
+    assert body["generationConfig"] == told
+
+
 def test_settings_come_back():
     assert again(generationConfig=SETTINGS)["generationConfig"] == SETTINGS
 

@@ -195,6 +195,20 @@ def test_what_a_provider_refuses_is_lost():
     assert body == {"model": "upstream", "messages": [], "random_seed": 3}
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"top_logprobs": 3}, {"top_logprobs": 3, "logprobs": True}),
+        ({"top_logprobs": 3, "logprobs": False}, {"top_logprobs": 3, "logprobs": False}),
+        ({"top_logprobs": 0}, {"top_logprobs": 0}),
+    ],
+)
+def test_the_likeliest_tokens_are_asked_for_together_with_how_likely_they_are(asked, told):
+    body = write(Request("m", **asked))
+
+    assert body == {"model": "upstream", "messages": [], **told}
+
+
 def test_nothing_is_said_of_storing_where_nothing_is_stored():
     assert "store" not in write(Request("m", store=False), "vllm")
     assert write(Request("m", store=False))["store"] is False

@@ -241,3 +241,10 @@ def test_a_request_for_a_count_has_only_what_counts():
     written = json.loads(COUNT_CODEC.write_request(read, goal()))
 
     assert written == {"model": "gpt-x", "instructions": "a", "input": [ITEM]}
+
+
+def test_who_asks_for_the_likeliest_tokens_alone_is_asked_for_nothing_more():
+    body, _ = told(asked(top_logprobs=3))
+
+    assert body["top_logprobs"] == 3
+    assert "include" not in body

@@ -80,6 +80,8 @@ def write_settings(request: Request, model: str, losses: Losses, *, same: bool) 
         value = getattr(request, field)
         if value is not None:
             settings[name] = value
+    if request.top_logprobs:
+        settings.setdefault("responseLogprobs", True)  # the one is refused without the other
     if request.stop:
         settings["stopSequences"] = request.stop
     if request.modalities:

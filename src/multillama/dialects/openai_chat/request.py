@@ -141,6 +141,9 @@ def write_request(request: Request, goal: Goal) -> bytes:
         del body[name]
         if name != "stream_options":
             goal.losses.drop(name)
+    if body.get("top_logprobs"):
+        # The one is refused without the other; in Responses it stands alone.
+        body.setdefault("logprobs", True)
     return _ENCODE(body)
 
 
