@@ -245,7 +245,7 @@ def check(world: World) -> None:
         assert len(answered) <= world.asked[client]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(steps=SCRIPTS, endpoints=st.integers(1, 2), turn_steps=st.integers(0, 3))
 def test_whatever_happens_every_exchange_ends_well(steps, endpoints, turn_steps):
     world = World(endpoints=endpoints, turn_steps=turn_steps)

@@ -64,7 +64,7 @@ def assert_alike(one: Outcome, other: Outcome) -> None:
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 @given(
     first=st.sampled_from(RAWS),
     second=st.sampled_from([b"", *RAWS]),

@@ -15,7 +15,7 @@ from tests.translation.counting import pairs
 from tests.translation.crossing import answered, read, sent
 from tests.translation.taken import Taken, all_taken
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 MUTANTS = 40
 """For each pair of dialects, of each kind."""
 ODD = (

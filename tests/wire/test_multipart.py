@@ -225,7 +225,7 @@ PIECES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     pieces=PIECES, cuts=st.lists(st.integers(0, 400), max_size=6), limit_bytes=st.integers(0, 400)
 )
@@ -239,7 +239,7 @@ def test_any_bytes_in_any_pieces_give_the_same_model_or_the_same_failure(pieces,
     assert find([body[a:b] for a, b in itertools.pairwise(edges)], limit_bytes) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     data=st.binary(max_size=200).filter(lambda data: b"\r\n--b0" not in b"\r\n" + data),
     model=st.text(min_size=1, max_size=99).filter(lambda text: "--b0" not in text),

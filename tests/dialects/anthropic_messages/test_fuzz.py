@@ -10,7 +10,7 @@ from multillama.dialects.anthropic_messages.codec import CODEC, COUNT_CODEC
 from tests.dialects.anthropic_messages.spoken import goal, reply, sse
 from tests.recorded import recorded
 
-CALM = settings(max_examples=150, deadline=None)
+CALM = settings(max_examples=150)
 DEEP = (
     b"[" * 5000,
     b'{"messages":' + b'{"a":' * 5000,

@@ -129,7 +129,7 @@ def read_stream(make: Callable[[], Any], body: bytes, cut: int) -> list[Any]:
 
 @pytest.mark.parametrize("read", [read_request, read_count_request, read_embed, read_batch])
 @given(body=mutations(REQUEST))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_bytes_are_a_request_or_none(read, body):
     try:
         request = read(body)
@@ -141,7 +141,7 @@ def test_any_bytes_are_a_request_or_none(read, body):
 
 @pytest.mark.parametrize("read", [read_answer, read_vectors, read_count])
 @given(body=mutations(ANSWER))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_bytes_are_an_answer_or_none(read, body):
     try:
         answer = read(body)
@@ -152,7 +152,7 @@ def test_any_bytes_are_an_answer_or_none(read, body):
 
 
 @given(body=mutations(ANSWER), status=st.integers(200, 599))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_bytes_are_an_error(body, status):
     fault = read_fault(status, body)
 
@@ -171,7 +171,7 @@ FORMS = [
 
 @pytest.mark.parametrize(("make", "write", "head", "tail"), FORMS)
 @given(body=mutations(CALM), more=mutations(CALM), cut=st.integers(0, 900))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_bytes_are_a_stream_or_none(make, write, head, tail, body, more, cut):
     between = b"," if head == b"[" else tail + head
     try:

@@ -11,7 +11,7 @@ from tests.dialects.ollama_cases import BODIES, DEEP, check
 ASKED = b'{"model":"m","messages":[{"role":"user","content":"x"}]}'
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(BODIES)
 def test_any_bytes_give_values_or_a_misfit(body):
     check(CODEC, body)

@@ -12,7 +12,7 @@ from tests.dialects.openai_responses.spoken import event, goal, reply
 from tests.dialects.openai_responses.streamed import stream_of_all
 from tests.dialects.openai_responses.test_codec import CODEX
 
-FEW = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 WORDS = st.sampled_from(
     [
         *(
